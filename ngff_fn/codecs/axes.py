@@ -1,0 +1,39 @@
+"""Axes in documents (specification: "axes" of a multiscale)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.records.axes import TYPE_OF_NAME, UDUNITS, Axis, axes_problems
+
+_LEAST_SPACE_AXES = 2
+
+
+def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
+    """One axis, from the members of its object (None where it is no object)."""
+    if isinstance(part.value, str):
+        message = f"is the text {shown(part.value)}, as in OME-NGFF 0.3; an axis is an object with a name."
+        part.lenient(message, "axes.name.required")
+        return Axis(name=part.value, type=TYPE_OF_NAME.get(part.value.lower()))
+    if members is None or not members.get("name"):
+        part.error("has no name that can be read. Give each axis a name.", "axes.name.required", at="name")
+        return Axis(name=f"?{part.key}")  # never seen: an error was noted
+    axis = Axis(**members)
+    if axis.unit is not None and axis.type in UDUNITS and axis.unit not in UDUNITS[axis.type]:
+        message = f"{axis.unit!r} is not among the units that the specification lists for axes of type {axis.type}."
+        part.note("warning", message, "axes.unit.known", at="unit")
+    return axis
+
+
+def note_axes(part: Part, axes: tuple[Axis, ...]) -> None:
+    """Note what is wrong with the axes of an image as a whole."""
+    for problem in axes_problems(axes):
+        # Axes are called by their names; with all else that is wrong an image can be used.
+        fatal = problem.rule == "axes.name.unique" or not axes
+        part.problems.append(evolve(problem, location=part.location, kind="error" if fatal else "lenient"))
+    spaces = sum(axis.type == "space" for axis in axes)
+    if spaces < _LEAST_SPACE_AXES:
+        part.lenient(f"{spaces} of the axes are of type space; there must be 2 or 3.", "image.axes.space_count")

@@ -1,0 +1,72 @@
+"""Channels in documents (specification: "omero" metadata)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.records.channels import Channel, Window
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+_HEX = re.compile(r"#?([0-9A-Fa-f]{6})", re.ASCII)
+_LIMITS = ("start", "end", "min", "max")
+
+
+def read_channels(part: Part, converter: Converter) -> tuple[Channel, ...] | None:
+    """The channels of an object that has a list of them; None where there is no list."""
+    channels = part.get("channels")
+    if channels is None or not isinstance(channels.value, list):
+        message = "is not a list; read as if no channel were described."
+        part.lenient(message, "omero.channels.required", at="channels")
+        return None
+    read = tuple(converter.structure(element, Channel) for element in channels.elements())
+    labels = [channel.label for channel in read]
+    for label in sorted({label for label in labels if labels.count(label) > 1}):
+        channels.note("warning", f"the label {label!r} stands more than once; the first is meant. Rename one.")
+    return read
+
+
+def read_channel(part: Part, members: dict[str, Any] | None) -> Channel:
+    """One channel, from the members of its object (None where it is no object).
+
+    A channel without a label is called by its position, as all are in an image without "omero".
+    """
+    if isinstance(part.value, str):
+        message = f"is the text {shown(part.value)}, read as its label; a channel is an object."
+        part.lenient(message, "omero.channels.required")
+        return Channel(label=part.value)
+    if members is None:
+        part.error(f"is {shown(part.value)}; a channel must be an object.", "omero.channels.required")
+        members = {}
+    for name, rule in (("color", "omero.channel.color.required"), ("window", "omero.channel.window.required")):
+        if name not in part.value:
+            part.lenient("must be there.", rule, at=name)
+    color = members.get("color")
+    label = members.get("label")
+    return Channel(
+        **{**members, "label": str(part.key) if label is None else label, "color": color and _read_color(part, color)}
+    )
+
+
+def _read_color(part: Part, color: str) -> str | None:
+    match = _HEX.fullmatch(color)
+    if match is None:
+        part.lenient(f"is {shown(color)}, not RRGGBB; read as no color.", "omero.channel.color.hex", at="color")
+        return None
+    if match[1] != color:
+        part.lenient(f"is {shown(color)}; it must be RRGGBB.", "omero.channel.color.hex", at="color")
+    return match[1]
+
+
+def read_window(part: Part, members: dict[str, Any] | None) -> Window | None:
+    """Contrast limits, from the members of their object (None where it is no object)."""
+    if members is None:
+        part.lenient(f"is {shown(part.value)}, not an object; read as no window.", "omero.channel.window.keys")
+        return None
+    missing = [name for name in _LIMITS if members.get(name) is None]
+    if missing:
+        part.lenient(f"{', '.join(missing)} must be there, as numbers.", "omero.channel.window.keys")
+    return Window(**members)

@@ -1,0 +1,102 @@
+"""One cattrs converter per version of OME-NGFF, with a hook for each record in both directions.
+
+Structure hooks take a ``Part``, note what is wrong in it, and return the record; unstructure hooks return plain JSON.
+The versions differ in where the attributes of a group are, and in the documents of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from ngff_fn.codecs import arrays_v2, arrays_v3
+from ngff_fn.codecs.axes import read_axis
+from ngff_fn.codecs.channels import read_channel, read_window
+from ngff_fn.codecs.images import read_image, write_image
+from ngff_fn.codecs.levels import write_level
+from ngff_fn.codecs.onto import Number
+from ngff_fn.codecs.parts import Part, mapping, number, text, truth
+from ngff_fn.frozen_json import FrozenMap, thaw
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.axes import Axis
+from ngff_fn.records.channels import Channel, Window
+from ngff_fn.records.image import Image, Level
+from ngff_fn.records.snapshot import Version
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+
+@cache
+def converter(version: Version) -> Converter:
+    """The converter of a version; cattrs is imported by the first call."""
+    from cattrs import Converter
+
+    made = Converter(detailed_validation=False)
+    scalars: dict[type, Callable[[Part], Any]] = {str: text, float: number, bool: truth, FrozenMap: mapping}
+    for kind, read_scalar in scalars.items():
+        made.register_structure_hook(kind, _hook(read_scalar))
+    made.register_unstructure_hook(float, Number)
+    records: dict[type, Callable[[Part, dict[str, Any] | None], Any]] = {
+        Window: read_window, Axis: read_axis, Channel: read_channel,
+    }  # fmt: skip
+    for record, read_record in records.items():
+        made.register_structure_hook(record, _hook_of_members(read_record, record, made))
+        made.register_unstructure_hook(record, _writer(record, made))
+    made.register_unstructure_hook(Level, write_level)  # the entry of its image's list; its array is apart
+    made.register_structure_hook(Image, _hook(lambda part: read_image(part, version, made)))
+    made.register_unstructure_hook(Image, lambda image: write_image(image, version, made))
+    if version == "0.4":
+        made.register_structure_hook(ArraySpec, _hook(arrays_v2.read_array))
+        made.register_unstructure_hook(ArraySpec, arrays_v2.write_array)
+    else:
+        made.register_structure_hook(ArraySpec, _hook(arrays_v3.read_array))
+        made.register_unstructure_hook(ArraySpec, arrays_v3.write_array)
+    return made
+
+
+def _hook(read: Callable[[Part], Any]) -> Callable[[Part, Any], Any]:
+    return lambda part, _: read(part)
+
+
+def _hook_of_members(
+    read: Callable[[Part, dict[str, Any] | None], Any], record: type, made: Converter
+) -> Callable[[Part, Any], Any]:
+    """The hook of a record whose fields are the members of one object; what is no field of it goes to ``extra``."""
+    hints = get_type_hints(record)
+    del hints["extra"]
+    kinds = {
+        name: next(kind for kind in (*get_args(hint), hint) if kind is not NoneType) for name, hint in hints.items()
+    }
+    hooks = {name: made.get_structure_hook(kind) for name, kind in kinds.items()}
+
+    def structure(part: Part, _: Any) -> Any:
+        if not isinstance(part.value, dict):
+            return read(part, None)
+        members: dict[str, Any] = {}
+        for name, hook in hooks.items():
+            member = part.get(name)
+            if member is not None:
+                members[name] = hook(member, kinds[name])
+        return read(part, {**members, "extra": part.others(*hooks)})
+
+    return structure
+
+
+def _writer(record: type, made: Converter) -> Callable[[Any], dict[str, Any]]:
+    """What is None is not written; what is no field of the record stands beside the members."""
+    from cattrs.gen import make_dict_unstructure_fn, override
+
+    known: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
+        record, made, _cattrs_omit_if_default=True, extra=override(omit=True)
+    )
+
+    def unstructure(value: Any) -> dict[str, Any]:
+        members = known(value)
+        if value.extra:
+            members.update({key: thaw(item) for key, item in value.extra.items() if key not in members})
+        return members
+
+    return unstructure

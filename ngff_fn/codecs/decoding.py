@@ -1,0 +1,232 @@
+"""From the documents of an image to its record, and to all that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ngff_fn.codecs.arrays import UNREAD
+from ngff_fn.codecs.arrays_v3 import note_extensions
+from ngff_fn.codecs.consistency import array_problems
+from ngff_fn.codecs.converters import converter
+from ngff_fn.codecs.levels import path_fault, read_path
+from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.codecs.texts import document, token
+from ngff_fn.codecs.versions import OURS, ome_part, root_attributes, version_of
+from ngff_fn.errors import DocumentError, Problem, refuse
+from ngff_fn.frozen_json import EMPTY, FrozenMap
+from ngff_fn.json_splice import dump
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.axes import Axis
+from ngff_fn.records.image import Image, Level, Place, Unread
+from ngff_fn.records.pixels import Stored
+from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
+
+_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
+
+
+@frozen(kw_only=True)
+class Decoded:
+    """What documents say: ``problems`` are what was read leniently, and what is unwise."""
+
+    version: Version
+    root: Image
+    problems: tuple[Problem, ...] = ()
+
+
+def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = False) -> Decoded:
+    """The image that documents describe.
+
+    Parameters
+    ----------
+    documents
+        By store key, seen from the image's group: its own, such as ``.zattrs``, and those of its levels' arrays.
+    origin
+        Where the group is: the pixels of the levels are stored there.
+    labels
+        Whether there is a group ``labels`` beside the levels.
+
+    Raises
+    ------
+    UnsupportedError
+        For a version that is not supported, by name.
+    DocumentError
+        With all problems of all documents, where one cannot be understood.
+
+    >>> group = b'{"ngff_fn": {"axes": [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]}}'
+    >>> decoded = decode({".zgroup": b'{"zarr_format": 2}', ".zattrs": group}, Place(home=""))
+    >>> decoded.version, [axis.name for axis in decoded.root.axes]
+    ('0.4', ['y', 'x'])
+    """
+    version = version_of(documents)
+    problems: list[Problem] = []
+    described = read_group(documents, version, problems)
+    levels: list[Level] = []
+    for index, level in enumerate(described.levels):
+        part = _array_document(documents, level.path, index, version, problems)
+        array = _read_array(part, version, described.axes)
+        attributes = _attributes(documents, level.path, part, version, problems)
+        extra = level.extra.set("attributes", attributes) if attributes else level.extra
+        own = {name: documents[key] for name in _DOCUMENTS if (key := f"{level.path}/{name}") in documents}
+        path = f"{origin.path}/{level.path}" if origin.path else level.path
+        pixels = Stored(origin=origin.home, path=path, array=array, token=token(own))
+        levels.append(evolve(level, array=array, pixels=pixels, extra=extra))
+    problems += _inconsistencies(described, levels, version)
+    refuse(problems, DocumentError)
+    beside = Unread(path="labels") if labels else None
+    root = evolve(described, levels=tuple(levels), labels=beside, source=origin)
+    return Decoded(version=version, root=root, problems=tuple(problems))
+
+
+def read_group(documents: Mapping[str, bytes], version: Version, problems: list[Problem]) -> Image:
+    """What the documents of the group say of an image; what is wrong with them is added to ``problems``."""
+    if version == "0.4":
+        marker = document(documents, ".zgroup", problems)
+        if ".zgroup" not in documents:
+            message = "is not there; read as a group of Zarr v2."
+            problems.append(Problem(".zgroup", message, kind="lenient", rule="store.zarr_format"))
+        elif marker is not None and not (isinstance(marker.value, dict) and marker.value.get("zarr_format") == 2):
+            marker.error("the zarr_format must be 2.", "store.zarr_format")
+    else:
+        whole = document(documents, "zarr.json", [])
+        if whole is not None and isinstance(whole.value, dict):
+            _note_group(Part(whole.value, whole.location, problems))
+    _, attributes = root_attributes(documents, problems)
+    if attributes is None:
+        return Image(axes=())
+    image: Image = converter(version).structure(attributes, Image)
+    return image
+
+
+def _note_group(whole: Part) -> None:
+    if whole.value.get("zarr_format") != 3:
+        whole.error("must be 3.", "store.zarr_format", at="zarr_format")
+    if whole.value.get("node_type") != "group":
+        message = f"is {shown(whole.value.get('node_type'))}; the metadata of an image stand in a group."
+        whole.error(message, at="node_type")
+    note_extensions(whole, _GROUP_MEMBERS)
+
+
+def _array_document(
+    documents: Mapping[str, bytes], path: str, index: int, version: Version, problems: list[Problem]
+) -> Part | None:
+    key = f"{path}/{'.zarray' if version == '0.4' else 'zarr.json'}"
+    if key not in documents:
+        there = "there is a group" if f"{path}/.zgroup" in documents else f"there is no document {key}"
+        message = f"the path must lead to an array, and {there}. Leave the level out, or bring the array back."
+        place = f"multiscales[0].datasets[{index}].path"
+        problems.append(Problem(place, message, rule="image.datasets.path.exists"))
+    return document(documents, key, problems)
+
+
+def _read_array(part: Part | None, version: Version, axes: tuple[Axis, ...]) -> ArraySpec:
+    """An array; names of dimensions are its own only where they are not those of the axes, as they must be."""
+    if part is None:
+        return UNREAD
+    array: ArraySpec = converter(version).structure(part, ArraySpec)
+    if array is UNREAD or not array.dimension_names:
+        return array
+    names = tuple(axis.name for axis in axes)
+    if array.dimension_names == names:
+        return evolve(array, dimension_names=None)
+    message = f"are not the names of the axes, {', '.join(names)}; the axes are what counts."
+    part.lenient(message, "store.dimension_names.match", at="dimension_names")
+    return array
+
+
+def _attributes(
+    documents: Mapping[str, bytes], path: str, part: Part | None, version: Version, problems: list[Problem]
+) -> FrozenMap:
+    """The attributes of an array, without our own."""
+    attributes: Part | None = None
+    if version == "0.4":
+        attributes = document(documents, f"{path}/.zattrs", problems)
+    elif part is not None and isinstance(part.value, dict) and "attributes" in part.value:
+        attributes = part["attributes"]
+    return EMPTY if attributes is None or not attributes.is_object() else attributes.others(OURS)
+
+
+def _inconsistencies(image: Image, levels: list[Level], version: Version) -> list[Problem]:
+    """What does not fit together, as far as it could be read."""
+    if not image.axes:
+        return []
+    name = ".zarray" if version == "0.4" else "zarr.json"
+    readable = tuple(level for level in levels if level.array is not UNREAD)
+    read = evolve(image, levels=readable)
+    return list(array_problems(read, lambda index, field: f"{readable[index].path}/{name}: {field}", "omero.channels"))
+
+
+def level_paths(documents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Where the levels of an image are, told from the documents of its group alone.
+
+    Parameters
+    ----------
+    documents
+        Those of the group.
+
+    Returns
+    -------
+    tuple
+        Paths that may be followed, relative to the group; what cannot be read as a path is left to ``decode``.
+
+    Raises
+    ------
+    DocumentError
+        With all problems of the group, if a path is absolute or climbs: nothing is ever read there.
+
+    >>> level_paths({".zattrs": b'{"multiscales": [{"datasets": [{"path": "0"}, {"path": 1}]}]}'})
+    ('0', '1')
+    """
+    problems: list[Problem] = []
+    version, attributes = root_attributes(documents, problems)
+    ome = None if attributes is None else ome_part(attributes, version)
+    datasets: Any = None if ome is None else _first(ome.value, "multiscales").get("datasets")
+    entries = [entry for entry in datasets if isinstance(entry, dict)] if isinstance(datasets, list) else []
+    paths = [read_path(Part(entry, "", [])) for entry in entries if isinstance(entry.get("path"), str | int)]
+    if any(map(path_fault, paths)):
+        found: list[Problem] = []
+        read_group(documents, version, found)
+        refuse(found, DocumentError)
+    return tuple(dict.fromkeys(path for path in paths if not path_fault(path)))
+
+
+def _first(members: dict[str, Any], key: str) -> dict[str, Any]:
+    """The first element of a list of objects; an empty one where there is none."""
+    listed = members.get(key)
+    first = listed[0] if isinstance(listed, list) and listed else None
+    return first if isinstance(first, dict) else {}
+
+
+def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapshot:
+    """A snapshot of documents in memory: for tests.
+
+    Parameters
+    ----------
+    documents
+        By store key such as ``0/.zarray``: bytes, or the JSON that they shall hold.
+    mode
+        Of the snapshot.
+
+    Raises
+    ------
+    DocumentError, UnsupportedError
+        As ``decode``.
+
+    >>> axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    >>> snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}}).version
+    '0.4'
+    """
+    texts = {key: value if isinstance(value, bytes) else dump(value) for key, value in documents.items()}
+    origin = Place(home="")
+    decoded = decode(texts, origin, labels=any(key.startswith("labels/") for key in texts))
+    return Snapshot(
+        origin=origin,
+        version=decoded.version,
+        root=decoded.root,
+        documents=Documents(texts),
+        problems=decoded.problems,
+        mode=mode,
+    )

@@ -1,0 +1,198 @@
+"""From records to documents, written onto those that are there: what no edit touched keeps its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import evolve
+
+from ngff_fn.codecs import arrays_v2, arrays_v3
+from ngff_fn.codecs.arrays import BIG, UNREAD
+from ngff_fn.codecs.converters import converter
+from ngff_fn.codecs.decoding import read_group
+from ngff_fn.codecs.levels import path_fault
+from ngff_fn.codecs.onto import onto as written_onto
+from ngff_fn.codecs.onto import plain
+from ngff_fn.codecs.parts import Part
+from ngff_fn.codecs.texts import document
+from ngff_fn.codecs.versions import OURS
+from ngff_fn.errors import DocumentError, InvalidValueError, Problem, refuse
+from ngff_fn.frozen_json import EMPTY, thaw
+from ngff_fn.json_splice import change, dump
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.axes import Axis
+from ngff_fn.records.image import Image, Level
+from ngff_fn.records.snapshot import Version
+
+
+def encode_group(image: Image, version: Version, onto: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+    """The documents of an image's group.
+
+    Parameters
+    ----------
+    image
+        What they shall say.
+    version
+        Of OME-NGFF.
+    onto
+        Those that are there, by the same keys: ``.zgroup`` and ``.zattrs``, or ``zarr.json``. What the image says as
+        they do keeps its bytes.
+
+    Raises
+    ------
+    DocumentError
+        Where what is there is no JSON.
+    InvalidValueError
+        For what JSON cannot say, such as NaN among the unknown keys.
+
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> sorted(encode_group(SQUARE, "0.4")), sorted(encode_group(SQUARE, "0.5"))
+    (['.zattrs', '.zgroup'], ['zarr.json'])
+    """
+    onto = onto or {}
+    wanted = converter(version).unstructure(image)
+    noted: list[Problem] = []
+    before = read_group(onto, version, noted)
+    understood = not any(problem.kind == "error" for problem in noted)
+    read = converter(version).unstructure(before) if understood else {}
+    if version == "0.4":
+        marker = {} if ".zattrs" in onto and ".zgroup" not in onto else {".zgroup": onto.get(".zgroup") or _ZGROUP}
+        old = _original(onto, ".zattrs")
+        return {**marker, ".zattrs": _text(onto, ".zattrs", old, written_onto(old or {}, read, wanted))}
+    old = _original(onto, "zarr.json")
+    new = dict(old or {"zarr_format": 3, "node_type": "group"})
+    new["attributes"] = written_onto(new.get("attributes", {}), read, wanted)
+    return {"zarr.json": _text(onto, "zarr.json", old, new)}
+
+
+_ZGROUP = dump({"zarr_format": 2})
+
+
+def encode_array(
+    level: Level,
+    axes: tuple[Axis, ...],
+    version: Version,
+    onto: Mapping[str, bytes] | None = None,
+    revision: str | None = None,
+) -> dict[str, bytes]:
+    """The documents of a level's array.
+
+    Parameters
+    ----------
+    level
+        What they shall say.
+    axes
+        The image's: their names are those of the dimensions, where the level says no others.
+    version
+        Of OME-NGFF.
+    onto
+        Those that are there, by their names: ``.zarray`` and ``.zattrs``, or ``zarr.json``. What the level says as
+        they do keeps its bytes.
+    revision
+        Of the pixels; None: the one that is there stays.
+
+    Raises
+    ------
+    DocumentError
+        Where what is there is no JSON.
+    InvalidValueError
+        For what JSON cannot say, such as NaN among the unknown keys.
+
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> sorted(encode_array(SQUARE.levels[0], SQUARE.axes, "0.4", revision="00ff"))
+    ['.zarray', '.zattrs']
+    """
+    onto = onto or {}
+    attributes = thaw(level.extra.get("attributes", EMPTY))
+    if version == "0.4":
+        old = _original(onto, ".zarray")
+        texts = {".zarray": _text(onto, ".zarray", old, _array(level.array, version, old))}
+        said = _original(onto, ".zattrs")
+        merged = _attributes(said or {}, attributes, revision)
+        if merged or ".zattrs" in onto:
+            texts[".zattrs"] = _text(onto, ".zattrs", said, merged)
+        return texts
+    names = tuple(axis.name for axis in axes)
+    array = level.array if level.array.dimension_names is not None else evolve(level.array, dimension_names=names)
+    old = _original(onto, "zarr.json")
+    new = _array(array, version, old)
+    merged = _attributes(new.get("attributes", {}), attributes, revision)
+    if merged or old is None or "attributes" in new:
+        new["attributes"] = merged
+    return {"zarr.json": _text(onto, "zarr.json", old, new)}
+
+
+def _array(array: ArraySpec, version: Version, old: dict[str, Any] | None) -> dict[str, Any]:
+    """The document of an array, without attributes of its own."""
+    wanted = converter(version).unstructure(array)
+    noted: list[Problem] = []
+    read: dict[str, Any] = {}
+    if old is not None:
+        understood = converter(version).structure(Part(old, "", noted), ArraySpec)
+        if understood is not UNREAD and not any(problem.kind == "error" for problem in noted):
+            read = converter(version).unstructure(understood)
+    made: dict[str, Any] = written_onto(old or {}, read, wanted)
+    return dict(made)
+
+
+def _attributes(old: Any, wanted: dict[str, Any], revision: str | None) -> dict[str, Any]:
+    said: dict[str, Any] = old if isinstance(old, dict) else {}
+    read = {key: value for key, value in said.items() if key != OURS}
+    merged = dict(written_onto(said, read, wanted))
+    if revision is not None:
+        ours = merged.get(OURS)
+        merged[OURS] = {**(ours if isinstance(ours, dict) else {}), "revision": revision}
+    return merged
+
+
+def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
+    """The object that a document holds; None where it is not there."""
+    problems: list[Problem] = []
+    part = document(onto, key, problems)
+    if part is not None:
+        part.is_object()
+    refuse(problems, DocumentError)
+    return None if part is None else part.value
+
+
+def _text(onto: Mapping[str, bytes], key: str, old: Any, new: Any) -> bytes:
+    try:
+        return dump(plain(new)) if old is None else change(bytes(onto[key]), old, plain(new))
+    except ValueError as error:
+        raise InvalidValueError(Problem(key, f"{error}")) from error
+
+
+def expression_problems(image: Image, version: Version) -> list[Problem]:
+    """What a version of OME-NGFF cannot express, with the cure.
+
+    Parameters
+    ----------
+    image
+        What shall be written.
+    version
+        Of OME-NGFF.
+
+    >>> from attrs import evolve
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> level = evolve(SQUARE.levels[0], array=evolve(SQUARE.levels[0].array, chunks=(2, 3), shards=(4, 6)))
+    >>> print(*expression_problems(evolve(SQUARE, levels=(level,)), "0.4"))
+    levels[0].array.shards: OME-NGFF 0.4 has no shards. Make it without (rechunk), or write 0.5.
+    """
+    return [problem for index, level in enumerate(image.levels) for problem in _level_problems(level, index, version)]
+
+
+def _level_problems(level: Level, index: int, version: Version) -> Iterator[Problem]:
+    array, place = level.array, f"levels[{index}]"
+    fault = path_fault(level.path)
+    if fault:
+        yield Problem(
+            f"{place}.path", f"{level.path!r} {fault} Take another name.", rule="image.datasets.path.required"
+        )
+    for name, message in (arrays_v2 if version == "0.4" else arrays_v3).faults(array):
+        yield Problem(f"{place}.array.{name}", message)
+    if array.serializer == BIG and array.itemsize == 1:
+        yield Problem(f"{place}.array.serializer", "an element of one byte has no order of bytes. Leave 'bytes' out.")
+    if array.fill_value is None and version == "0.5":
+        message = "OME-NGFF 0.5 must have one, and this array has none: 0 is written."
+        yield Problem(f"{place}.array.fill_value", message, kind="warning")

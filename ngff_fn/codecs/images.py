@@ -1,0 +1,210 @@
+"""Images in documents: what the attributes of a group say of an image, which is all but its arrays.
+
+An image without levels cannot be said in OME-NGFF; until its first level it stands in the attributes under ``ngff_fn``.
+Unknown keys of one version that have no place in another are kept there too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from ngff_fn.codecs.axes import note_axes
+from ngff_fn.codecs.channels import read_channels
+from ngff_fn.codecs.levels import note_paths, read_level
+from ngff_fn.codecs.parts import Part, mapping, section, sections_of, shown, text
+from ngff_fn.codecs.transforms import read_transforms, write_transforms
+from ngff_fn.codecs.versions import OURS, ome_part, stated
+from ngff_fn.errors import Problem
+from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
+from ngff_fn.records.axes import Axis
+from ngff_fn.records.image import Image, Level
+from ngff_fn.records.snapshot import Version
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+_MULTISCALE = ("version", "name", "type", "metadata", "axes", "datasets", "coordinateTransformations")
+# What the records say among the members of the attributes, and of their OME part where that is apart.
+_ATTRIBUTES: dict[Version, tuple[str, ...]] = {"0.4": ("multiscales", "omero", OURS), "0.5": ("ome", OURS)}
+_OME = ("version", "multiscales", "omero")
+
+
+_UNREADABLE = Image(axes=())  # never seen: an error was noted
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read_image(attributes: Part, version: Version, converter: Converter) -> Image:
+    """The image that the attributes of a group describe; the arrays of its levels are not read yet."""
+    ours = attributes.value.get(OURS)
+    ours = ours if isinstance(ours, dict) else {}
+    ome = ome_part(attributes, version)
+    if "axes" in ours and (ome is None or "multiscales" not in ome.value):
+        image = _read_empty(Part(ours, OURS, attributes.problems), converter)
+    elif ome is None:
+        if "ome" not in attributes.value:
+            attributes.error("is not there: this is no image.", "doc.attributes_location", at="ome")
+        return _UNREADABLE
+    else:
+        _note_version(ome, version)
+        image = _read_described(ome, converter, empty=False)
+    beside = EMPTY if ome is None or version == "0.4" else ome.others(*_OME)
+    sections = {
+        "attributes": _joined(attributes.others(*_ATTRIBUTES[version]), ours.get("attributes")),
+        "ome": _joined(beside, ours.get("ome")),
+    }
+    return evolve(image, extra=sections_of({**sections, **image.extra}))
+
+
+def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
+    entries = ome.entries("multiscales", "image.multiscales.nonempty")
+    if not entries:
+        return _UNREADABLE
+    if len(entries) > 1:
+        message = f"there are {len(entries)}; the first is the image, the others are kept as they are."
+        ome.note("warning", message, "image.read.default_multiscale", at="multiscales")
+    first = entries[0]
+    if not first.is_object("image.multiscales.nonempty"):
+        return _UNREADABLE
+    axes = _read_axes(first, converter)
+    scale, translation, unknown = read_transforms(first, len(axes), "image.multiscales.transforms")
+    omero = ome.get("omero")
+    if omero is not None and not isinstance(omero.value, dict):
+        omero.lenient(
+            f"is {shown(omero.value)}, not an object; read as if it were not there.", "omero.channels.required"
+        )
+        omero = None
+    name, method, metadata = first.get("name"), first.get("type"), first.get("metadata")
+    sections: dict[str, Json] = {
+        "multiscale": first.others(*_MULTISCALE),
+        "transforms": unknown,
+        "omero": EMPTY if omero is None else omero.others("channels"),
+        "multiscales": tuple(freeze(entry.value) for entry in entries[1:]),
+    }
+    return Image(
+        axes=axes,
+        levels=() if empty else _read_levels(first, len(axes)),
+        channels=None if omero is None else read_channels(omero, converter),
+        name=None if name is None else text(name),
+        method=None if method is None else text(method),
+        metadata=None if metadata is None else mapping(metadata),
+        scale=scale,
+        translation=translation,
+        extra=sections_of(sections),
+    )
+
+
+def _read_axes(multiscale: Part, converter: Converter) -> tuple[Axis, ...]:
+    entries = multiscale.entries("axes", "image.axes.required")
+    axes = tuple(converter.structure(entry, Axis) for entry in entries)
+    if axes:
+        note_axes(multiscale["axes"], axes)
+    return axes
+
+
+def _read_levels(multiscale: Part, ndim: int) -> tuple[Level, ...]:
+    entries = multiscale.entries("datasets", "image.datasets.required")
+    levels = tuple(read_level(entry, ndim) for entry in entries)
+    if levels:
+        note_paths(multiscale["datasets"], levels)
+    return levels
+
+
+def _read_empty(ours: Part, converter: Converter) -> Image:
+    """An image without levels: its axes, its channels or their names, and what else there is to say."""
+    members = {name: ours.value.get(name) for name in ("multiscale", "omero")}
+    multiscale, omero = (value if isinstance(value, dict) else {} for value in members.values())
+    others = ours.value.get("multiscales")
+    described: dict[str, Any] = {
+        "multiscales": [{**multiscale, "axes": ours.value["axes"]}, *(others if isinstance(others, list) else [])]
+    }
+    if "channels" in ours.value:
+        omero = {**omero, "channels": ours.value["channels"]}
+    if omero:
+        described["omero"] = omero
+    problems: list[Problem] = []
+    image = _read_described(Part(described, ours.location, problems), converter, empty=True)
+    ours.problems.extend(problem for problem in problems if problem.kind == "error")
+    return image
+
+
+def _note_version(ome: Part, version: Version) -> None:
+    said = stated(ome, version)
+    if said is not None and said.value != version:
+        said.lenient(f"is {shown(said.value)}; read as {version!r}.", "version.value")
+    elif said is None and version == "0.4":
+        place = "multiscales[0].version"
+        message = f"is not there; read as {version!r}."
+        ome.problems.append(Problem(place, message, kind="warning", rule="version.present"))
+    elif said is None:
+        ome.lenient(f"is not there; read as {version!r}.", "version.present", at="version")
+
+
+def _joined(members: FrozenMap, kept: Any) -> FrozenMap:
+    """With those that were kept under ``ngff_fn``."""
+    return FrozenMap({**members, **Part(kept, OURS, []).others()}) if isinstance(kept, dict) else members
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def write_image(image: Image, version: Version, converter: Converter) -> dict[str, Any]:
+    """The attributes of a group that describe an image."""
+    multiscale = _write_multiscale(image, converter)
+    omero = _write_omero(image, converter)
+    others = thaw(image.extra.get("multiscales", ()))
+    attributes = thaw(section(image.extra, "attributes"))
+    homeless = {key: attributes.pop(key) for key in _ATTRIBUTES[version] if key in attributes}
+    beside = thaw(section(image.extra, "ome").without(*_OME))
+    ours: dict[str, Any] = {"attributes": homeless}
+    ome: dict[str, Any] = {}
+    if image.levels:
+        multiscale["datasets"] = [converter.unstructure(level) for level in image.levels]
+        ome = {"multiscales": [_in_order(multiscale, version), *others]}
+        if omero is not None:
+            ome["omero"] = omero
+    else:
+        names = [channel["label"] if len(channel) == 1 else channel for channel in (omero or {}).pop("channels", ())]
+        channels = {} if image.channels is None else {"channels": names}
+        ours = {"axes": multiscale.pop("axes"), **channels, **ours}
+        ours |= {"multiscale": multiscale, "omero": omero, "multiscales": others}
+    if version == "0.4":
+        ours["ome"] = beside
+    else:
+        ome = {"ome": {"version": version, **ome, **beside}}
+    said = {key: value for key, value in ours.items() if value or key in ("axes", "channels")}
+    return {**ome, **attributes, **({OURS: said} if said else {})}
+
+
+def _write_multiscale(image: Image, converter: Converter) -> dict[str, Any]:
+    members = {
+        "name": image.name,
+        "axes": [converter.unstructure(axis) for axis in image.axes],
+        "coordinateTransformations": write_transforms(
+            image.scale, image.translation, section(image.extra, "transforms")
+        ),
+        "type": image.method,
+        "metadata": None if image.metadata is None else thaw(image.metadata),
+    }
+    known = {key: value for key, value in members.items() if value is not None}
+    return {**known, **thaw(section(image.extra, "multiscale").without(*_MULTISCALE))}
+
+
+def _write_omero(image: Image, converter: Converter) -> dict[str, Any] | None:
+    unknown = thaw(section(image.extra, "omero").without("channels"))
+    if image.channels is None:
+        return unknown or None
+    return {"channels": [converter.unstructure(channel) for channel in image.channels], **unknown}
+
+
+def _in_order(multiscale: dict[str, Any], version: Version) -> dict[str, Any]:
+    """The members in the order in which people read them; 0.4 has the version among them."""
+    first = {"version": version} if version == "0.4" else {}
+    return {
+        **first,
+        **{key: multiscale[key] for key in ("name", "axes", "datasets") if key in multiscale},
+        **multiscale,
+    }

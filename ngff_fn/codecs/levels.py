@@ -1,0 +1,92 @@
+"""Levels in documents, without their arrays (specification: "datasets" of a multiscale)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ngff_fn.codecs.arrays import UNREAD
+from ngff_fn.codecs.parts import Part, section, sections_of, shown
+from ngff_fn.codecs.transforms import read_transforms, write_transforms
+from ngff_fn.frozen_json import thaw
+from ngff_fn.records.image import Level
+from ngff_fn.records.pixels import Fill
+
+_DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
+_DRIVE = re.compile(r"[A-Za-z]:")
+_NO_PIXELS = Fill(shape=(), value=0)  # never seen, as the next: what is not read yet, and what could not be
+_UNREADABLE = "?"
+
+
+def read_level(part: Part, ndim: int) -> Level:
+    """One entry of ``datasets``; its array is not read yet."""
+    if not part.is_object("image.datasets.required"):
+        return Level(path=_UNREADABLE, scale=(1.0,) * ndim, array=UNREAD, pixels=_NO_PIXELS)
+    if "coordinateTransformations" not in part.value:
+        message = "is not there; read as the identity."
+        part.lenient(message, "image.datasets.transforms.required", at="coordinateTransformations")
+    scale, translation, unknown = read_transforms(part, ndim, "image.datasets.transforms.required")
+    sections = {"dataset": part.others("path", "coordinateTransformations"), "transforms": unknown}
+    return Level(
+        path=read_path(part),
+        scale=(1.0,) * ndim if scale is None else scale,
+        translation=translation,
+        array=UNREAD,
+        pixels=_NO_PIXELS,
+        extra=sections_of(sections),
+    )
+
+
+def read_path(part: Part) -> str:
+    """The path of an entry of ``datasets``, when it is one that may be followed."""
+    path = part.value.get("path")
+    if type(path) is int and 0 <= path < 2**63:
+        part.lenient(f"is the number {path}; it must be a text.", "image.datasets.path.required", at="path")
+        return str(path)
+    if not isinstance(path, str):
+        what = "is not there" if "path" not in part.value else f"is {shown(path)}"
+        part.error(f"{what}; it must be a text.", "image.datasets.path.required", at="path")
+        return _UNREADABLE
+    fault = path_fault(path)
+    if fault:
+        message = f"{shown(path)} {fault} A level is an array below its image, such as '0' or 'scale/0'."
+        part.error(message, "image.datasets.path.required", at="path")
+    return path
+
+
+def path_fault(path: str) -> str:
+    """What forbids to follow the path of a level; empty where nothing does.
+
+    >>> path_fault("s0"), path_fault("a/../b"), path_fault("/0")
+    ('', 'climbs, or has an empty part.', 'is absolute.')
+    """
+    segments = path.split("/")
+    if not path:
+        return "is empty."
+    if path.startswith("/") or _DRIVE.match(path):
+        return "is absolute."
+    if any(segment.strip() in ("", ".", "..") for segment in segments):
+        return "climbs, or has an empty part."
+    if "\\" in path or any(ord(character) < 32 or "\ud800" <= character <= "\udfff" for character in path):
+        return "has a character that no path may have."
+    # "Names … must not start with the string __" (Zarr v3, "Node names")
+    if any(segment.startswith("__") or segment in _DOCUMENTS for segment in segments):
+        return "has a part that is reserved by Zarr."
+    return ""
+
+
+def note_paths(part: Part, levels: tuple[Level, ...]) -> None:
+    """Note where two levels are in one place, or one inside of the other."""
+    paths = [level.path for level in levels]
+    for index, path in enumerate(paths):
+        if path in paths[:index] and path != _UNREADABLE:
+            part[index].error(f"{shown(path)} is the path of an earlier level too. Leave one out.", at="path")
+        if any(path.startswith(f"{other}/") for other in paths):
+            part[index].error(f"{shown(path)} is inside of another level's array. Move one.", at="path")
+
+
+def write_level(level: Level) -> dict[str, Any]:
+    """An entry of ``datasets``."""
+    transforms = write_transforms(level.scale, level.translation, section(level.extra, "transforms"))
+    unknown = section(level.extra, "dataset").without("path", "coordinateTransformations")
+    return {"path": level.path, "coordinateTransformations": transforms, **thaw(unknown)}

@@ -1,0 +1,55 @@
+"""Documents as texts: parsed, with what is wrong noted instead of raised; and their digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from ngff_fn.codecs.parts import Part
+from ngff_fn.errors import Problem
+from ngff_fn.json_splice import JsonSyntaxError, parse
+
+_CACHED = 2**20  # bytes of a document that is kept parsed
+
+
+def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) -> Part | None:
+    """A document as a part; None where it is not there, or no JSON, which is noted. Its value must not be changed."""
+    if key not in documents:
+        return None
+    text = bytes(documents[key])
+    try:
+        value = _parsed(text) if len(text) < _CACHED else parse(text)
+    except JsonSyntaxError as error:
+        try:
+            value = parse(text, allow_nan=True)
+        except JsonSyntaxError as worse:
+            problems.append(Problem(key, f"{worse} Mend the document."))
+            return None
+        problems.append(Problem(key, f"{error} Some programs write it; it is read as it is meant.", kind="lenient"))
+    return Part(value, f"{key}:", problems)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: bytes) -> Any:
+    """A small document is asked for several times: by its version, its layout, its levels, and to be written onto."""
+    return parse(text)
+
+
+def token(documents: Mapping[str, bytes]) -> str:
+    """The digest of the documents of one node.
+
+    Parameters
+    ----------
+    documents
+        By their names, such as ``.zarray``; their order does not count.
+
+    >>> token({".zarray": b"{}", ".zattrs": b"1"}) == token({".zattrs": b"1", ".zarray": b"{}"})
+    True
+    """
+    digest = blake2b(digest_size=16)
+    for key in sorted(documents):
+        for piece in (key.encode(), bytes(documents[key])):
+            digest.update(len(piece).to_bytes(8, "little") + piece)
+    return digest.hexdigest()

@@ -1,0 +1,173 @@
+"""Keys that this library does not know: set and removed where the record keeps them."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any, TypeVar, cast
+
+from attrs import evolve
+
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError
+from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
+from ngff_fn.records.axes import Axis
+from ngff_fn.records.channels import Channel, Window
+from ngff_fn.records.image import Image, Level
+
+Record = TypeVar("Record", bound=Image | Level | Axis | Channel | Window)
+
+# What each object of a document keeps in a field of its record, or is made from the records: not to be set beside them.
+_KNOWN: dict[type, dict[str, frozenset[str]]] = {
+    Image: {
+        "attributes": frozenset(
+            [
+                "ome",
+                "multiscales",
+                "omero",
+                "labels",
+                "plate",
+                "well",
+                "image-label",
+                "bioformats2raw.layout",
+                "ngff_fn",
+            ]
+        ),
+        "ome": frozenset(
+            [
+                "version",
+                "multiscales",
+                "omero",
+                "labels",
+                "plate",
+                "well",
+                "image-label",
+                "bioformats2raw.layout",
+                "series",
+            ]
+        ),
+        "multiscale": frozenset(
+            ["version", "name", "type", "metadata", "axes", "datasets", "coordinateTransformations"]
+        ),
+        "omero": frozenset(["channels"]),
+    },
+    Level: {
+        "attributes": frozenset(["ngff_fn"]),
+        "dataset": frozenset(["path", "coordinateTransformations"]),
+    },
+    Axis: {"": frozenset(["name", "type", "unit"])},
+    Channel: {"": frozenset(["label", "color", "window", "active", "coefficient", "family", "inverted"])},
+    Window: {"": frozenset(["start", "end", "min", "max"])},
+}
+
+
+def set_extra(record: Record, key: str, value: Any, *, section: str | None = None) -> Record:
+    """The record with a key of its document that this library does not know: set, or set anew.
+
+    Parameters
+    ----------
+    record
+        An Image, Level, Axis, Channel or Window.
+    key
+        Its name in the JSON object.
+    value
+        Anything that JSON can say.
+    section
+        Which JSON object, where a record stands for several. Of an image: ``attributes`` (the group's; the default),
+        ``ome`` (0.5 only), ``multiscale``, ``omero``. Of a level: ``attributes`` (the array's; the default) and
+        ``dataset``.
+
+    Raises
+    ------
+    InvalidValueError, WrongTypeError
+        (a ValueError, a TypeError) for a key that a field of the record says or the library derives, a section that is
+        not there, a value that is not JSON.
+
+    >>> from ngff_fn.records.examples import CELLS
+    >>> set_extra(CELLS, "microscope", {"objective": "63x"}).extra
+    FrozenMap({'attributes': FrozenMap({'microscope': FrozenMap({'objective': '63x'})})})
+    """
+    name = _section(record, section)
+    if not isinstance(key, str):
+        raise WrongTypeError(Problem("key", f"{key!r} is no text. The keys of JSON are."))
+    if key in _KNOWN[type(record)][name]:
+        where = f" in the section {name!r}" if name else ""
+        message = f"{key!r}{where} is what the records say. Edit those, or take another key."
+        raise InvalidValueError(Problem("key", message))
+    members = _members(record, name)
+    return _with_members(record, name, members.set(key, _json(value)))
+
+
+def remove_extra(record: Record, key: str, *, section: str | None = None) -> Record:
+    """The record without a key that this library does not know.
+
+    Parameters
+    ----------
+    record, key, section
+        As for ``set_extra``.
+
+    Raises
+    ------
+    NotThereError
+        (a KeyError) where the key is not there.
+    InvalidValueError
+        (a ValueError) for a section that is not there.
+
+    >>> from ngff_fn.records.examples import CELLS
+    >>> remove_extra(set_extra(CELLS, "microscope", "M1"), "microscope") == CELLS
+    True
+    """
+    name = _section(record, section)
+    members = _members(record, name)
+    if key not in members:
+        there = ", ".join(members) or "none"
+        raise NotThereError(Problem(f"extra.{name}".rstrip("."), f"no key {key!r}; there is: {there}."))
+    return _with_members(record, name, members.without(key))
+
+
+def _section(record: Record, section: str | None) -> str:
+    sections = _KNOWN.get(type(record))
+    if sections is None:
+        message = f"a {type(record).__name__} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
+        raise WrongTypeError(Problem("record", message))
+    name = next(iter(sections)) if section is None else section
+    if name not in sections:
+        there = ", ".join(filter(None, sections)) or "none"
+        message = f"{type(record).__name__} has no section {name!r} that keys can be set in; it has: {there}."
+        raise InvalidValueError(Problem("section", message))
+    if isinstance(record, Image) and name == "omero" and record.channels is None and name not in record.extra:
+        raise InvalidValueError(
+            Problem("omero", "the image has none. Give its channels a name first, with rename_channel.")
+        )
+    return name
+
+
+def _members(record: Record, section: str) -> FrozenMap:
+    return cast("FrozenMap", record.extra.get(section, EMPTY)) if section else record.extra
+
+
+def _with_members(record: Record, section: str, members: FrozenMap) -> Record:
+    if not section:
+        return evolve(record, extra=members)
+    # A section that would be empty is absent, so that records which mean the same are equal.
+    return evolve(record, extra=record.extra.set(section, members) if members else record.extra.without(section))
+
+
+def _json(value: Any) -> Json:
+    try:
+        frozen = freeze(value)
+    except TypeError as error:
+        raise WrongTypeError(Problem("value", f"{error}. Give what JSON can say.")) from error
+    if not _finite(frozen):
+        raise InvalidValueError(Problem("value", "JSON has no NaN and no infinity. Write them as text."))
+    return frozen
+
+
+def _finite(value: Json) -> bool:
+    match value:
+        case float():
+            return isfinite(value)
+        case tuple():
+            return all(map(_finite, value))
+        case FrozenMap():
+            return all(map(_finite, value.values()))
+        case _:
+            return True

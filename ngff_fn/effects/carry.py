@@ -1,0 +1,35 @@
+"""What lies in a store beside the records: it belongs to its group, and goes where the image goes, byte for byte."""
+
+from __future__ import annotations
+
+from ngff_fn import codecs
+from ngff_fn.effects.address import files_of
+from ngff_fn.effects.read import NODE_DOCUMENTS
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.transaction import WORKSHOP
+from ngff_fn.effects.trees import copy_tree
+from ngff_fn.errors import Problem, UnsupportedError
+from ngff_fn.records.image import Place
+from ngff_fn.records.snapshot import Version
+
+_NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP}
+
+
+def carry_beside(place: Place, files: Files, target: str, version: Version) -> None:
+    """Copy the groups and files beside an image's levels from its old place to the new one.
+
+    Raises
+    ------
+    UnsupportedError
+        Where they would change their Zarr format.
+    """
+    source = files_of(place.home)
+    documents = {key: text for key in NODE_DOCUMENTS if (text := source.read(joined(place.path, key))) is not None}
+    levels = {path.split("/")[0] for path in codecs.level_paths(documents)} if documents else set()
+    foreign = [name for name, _ in source.names(place.path) if name not in _NOT_CARRIED | levels]
+    is_v3 = "zarr.json" in documents
+    if foreign and is_v3 != (version == "0.5"):
+        message = f"{', '.join(sorted(foreign))} beside the image would have to change the Zarr format."
+        raise UnsupportedError(Problem(joined(place.home, place.path), f"{message} Leave them behind with detach()."))
+    for name in foreign:
+        copy_tree(source, joined(place.path, name), files, joined(target, name), link=False)

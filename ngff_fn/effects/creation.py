@@ -1,0 +1,74 @@
+"""New stores, and the replacement of whole ones: built where no reader looks, and put in place by one rename."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+
+from ngff_fn.effects.read import exists
+from ngff_fn.effects.staging import Work, staged_root
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.transaction import LOCK_TIMEOUT, STAGE, Bench, clean, recover
+from ngff_fn.effects.trees import tree
+from ngff_fn.errors import NgffError, Problem, StoreExistsError
+
+
+def create_new(work: Work) -> str:
+    """Build what the plan says beside the place, then put it there; what was there is gone by the same step."""
+    address = work.address
+    files, stage, target = (address.files, STAGE, address.path) if address.path else address.files.beside()
+    files.make_directory("")
+    with ExitStack() as locks:
+        _lock(locks, work, files)
+        _tidy(files, stage, durable=work.durable)
+        _refuse_occupied(work)
+        bench = Bench(files, stage)
+    try:
+        root = staged_root(work, files, bench.path)
+        if work.durable:
+            files.sync(tree(files, bench.path))
+        with ExitStack() as locks:
+            _lock(locks, work, files)
+            _refuse_occupied(work)
+            _put_in_place(files, root, target, durable=work.durable)
+            bench.release()
+            _tidy(files, stage, durable=False)
+    except BaseException:
+        bench.release()
+        with suppress(NgffError), files.lock(LOCK_TIMEOUT):
+            _tidy(files, stage, durable=work.durable)
+        raise
+    return joined(files.identity, target)
+
+
+def _lock(locks: ExitStack, work: Work, files: Files) -> None:
+    """The lock of what holds the store, then that of the store: whoever writes in what is replaced waits."""
+    locks.enter_context(files.lock(LOCK_TIMEOUT))
+    if files is not work.address.files and exists(work.address):
+        locks.enter_context(work.address.files.lock(LOCK_TIMEOUT))
+
+
+def _refuse_occupied(work: Work) -> None:
+    where = joined(work.address.files.identity, work.address.path)
+    if work.plan.base.mode == "w-" and exists(work.address):
+        message = "something is there already. Replace it with mode='w' or overwrite=True, or take another name."
+        raise StoreExistsError(Problem(where, message))
+    files, _, target = (work.address.files, "", work.address.path) if work.address.path else work.address.files.beside()
+    if files.read(target) is not None:
+        raise StoreExistsError(Problem(where, "a file is there, and a store is a directory. Move the file away."))
+
+
+def _put_in_place(files: Files, root: str, target: str, *, durable: bool) -> None:
+    if files.names(target):
+        files.exchange(root, target, one_step=True)
+    else:
+        files.move(root, target)
+    if durable:
+        files.sync([target.rpartition("/")[0]])
+
+
+def _tidy(files: Files, stage: str, *, durable: bool) -> None:
+    """Remove what the dead have left; inside a hierarchy, what stands in it is carried out before."""
+    if stage == STAGE:
+        recover(files, durable=durable)
+    else:
+        clean(files, stage)

@@ -1,0 +1,200 @@
+"""The files of a store as a Zarr store, so that zarr does the encoding; others import this module when they need it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from zarr import Array, AsyncArray
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import StorePath
+
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.errors import Problem, UnsupportedError
+
+
+class Readable(Protocol):
+    """What is asked of files that are only read: those of a store, or a view of them."""
+
+    identity: str
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """The bytes of a file, or a part of them; None where there is no file."""
+        ...
+
+    def signature(self, key: str) -> object | None:
+        """Something that is different when the file has been changed or replaced; None where there is none."""
+        ...
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """The entries of a directory, each with whether it is a directory."""
+        ...
+
+
+class FilesStore(Store):
+    """A Zarr store over files.
+
+    Parameters
+    ----------
+    files
+        All keys are relative to their root.
+    guard
+        Is called after every read; what it raises is what the read raises.
+    read_only
+        Every change is refused by zarr itself. Where it is False, the files must be ``Files``.
+    """
+
+    def __init__(self, files: Readable, *, guard: Callable[[], None] | None = None, read_only: bool = True) -> None:
+        super().__init__(read_only=read_only)
+        self.files = files
+        self.guard = guard
+        self._is_open = True
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, FilesStore)
+            and self.files.identity == other.files.identity
+            and self.read_only == other.read_only
+            and self.guard == other.guard
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"FilesStore({self.files.identity!r})"
+
+    def with_read_only(self, read_only: bool = False) -> FilesStore:  # noqa: FBT001, FBT002 — zarr's signature
+        """The same files, for reading or for writing."""
+        return FilesStore(self.files, guard=self.guard, read_only=read_only)
+
+    @property
+    def supports_writes(self) -> bool:
+        """Yes, unless it is read-only."""
+        return not self.read_only
+
+    @property
+    def supports_deletes(self) -> bool:
+        """Yes, unless it is read-only."""
+        return not self.read_only
+
+    @property
+    def supports_listing(self) -> bool:
+        """Yes."""
+        return True
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        """The bytes of a key, or a part of them."""
+        (found,) = await asyncio.to_thread(self._read, key, (byte_range,))
+        return None if found is None else prototype.buffer.from_bytes(found)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Parts of several keys, in their order."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def get_ranges(
+        self, key: str, byte_ranges: Sequence[ByteRequest | None], *, prototype: BufferPrototype, **_limits: int
+    ) -> AsyncIterator[Sequence[tuple[int, Buffer | None]]]:
+        """Several parts of one key. Newer zarr reads shards so, and its own way would wrap what the guard raises."""
+        found = await asyncio.to_thread(self._read, key, byte_ranges)
+        yield [(n, None if part is None else prototype.buffer.from_bytes(part)) for n, part in enumerate(found)]
+
+    def _read(self, key: str, byte_ranges: Iterable[ByteRequest | None]) -> list[bytes | None]:
+        found = [self.files.read(key, *_bounds(byte_range)) for byte_range in byte_ranges]
+        if self.guard is not None:
+            self.guard()
+        return found
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is a file."""
+        return await asyncio.to_thread(self.files.read, key, 0, 0) is not None
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """A file with these bytes."""
+        self._check_writable()
+        await asyncio.to_thread(cast("Files", self.files).write, key, value.to_bytes())
+
+    async def delete(self, key: str) -> None:
+        """No file; zarr asks for it where a chunk is all fill value, whether or not there was one."""
+        self._check_writable()
+        if await self.exists(key):
+            await asyncio.to_thread(cast("Files", self.files).remove, key)
+
+    async def list(self) -> AsyncIterator[str]:
+        """All keys."""
+        async for key in self.list_prefix(""):
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """All keys that begin so."""
+        pending = [prefix.rpartition("/")[0]]
+        while pending:
+            path = pending.pop()
+            for name, is_directory in self.files.names(path):
+                key = joined(path, name)
+                if is_directory and (key.startswith(prefix) or prefix.startswith(f"{key}/")):
+                    pending.append(key)
+                elif not is_directory and key.startswith(prefix):
+                    yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """The names in a directory."""
+        for name, _ in self.files.names(prefix.strip("/")):
+            yield name
+
+
+def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
+    match byte_range:
+        case RangeByteRequest(start, end):
+            return start, end
+        case OffsetByteRequest(offset):
+            return offset, None
+        case SuffixByteRequest(suffix):
+            return -suffix, None
+        case None:
+            return 0, None
+
+
+def zarr_array(
+    files: Readable,
+    path: str,
+    documents: Mapping[str, bytes],
+    *,
+    guard: Callable[[], None] | None = None,
+    read_only: bool = True,
+) -> Array[Any]:
+    """A Zarr array over files, whose documents are known; nothing is read.
+
+    Parameters
+    ----------
+    files, path
+        Where its chunks are.
+    documents
+        ``.zarray`` and ``.zattrs``, or ``zarr.json``.
+    guard
+        Is called after every read of a chunk.
+    read_only
+        Whether it can be written.
+
+    Raises
+    ------
+    UnsupportedError
+        Where zarr does not know a codec or data type, or does not take the document.
+    """
+    store = FilesStore(files, guard=guard, read_only=read_only)
+    try:
+        if ".zarray" in documents:
+            attributes = json.loads(documents.get(".zattrs", b"{}"))
+            known = json.loads(documents[".zarray"])
+            metadata: Any = {"filters": None, "order": "C", **known, "attributes": attributes}
+        else:
+            metadata = json.loads(documents["zarr.json"])
+        config: Any = {"order": "C", "write_empty_chunks": False}
+        return Array(AsyncArray(metadata=metadata, store_path=StorePath(store, path), config=config))
+    except Exception as error:
+        message = f"zarr cannot open this array ({error}). Install the package that brings its codec, or convert it."
+        raise UnsupportedError(Problem(path, message)) from error

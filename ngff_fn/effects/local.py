@@ -1,0 +1,452 @@
+"""Local directories as a port. Every change of the file system goes through ``LocalFiles.change``, one call each."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import random
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.errors import Problem, StoreError, StoreExistsError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+SYNC_ALL_ABOVE = 32
+"""So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
+_NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+
+
+class LocalFiles:
+    """A directory tree, by the real path of its root; links that leave the root are refused.
+
+    Parameters
+    ----------
+    root
+        The outermost group's directory; it need not exist yet.
+    read_only
+        Every change is refused.
+    exclusive
+        False: there is only one writer, and no lock is asked for.
+    """
+
+    def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True) -> None:
+        self.identity = os.path.realpath(root)
+        self.read_only = read_only
+        self.exclusive = exclusive
+        self._inside: set[str] = {""}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (type(self), self.identity, self.read_only, self.exclusive)
+
+    def _at(self, root: str, *, exclusive: bool) -> LocalFiles:
+        return type(self)(root, read_only=self.read_only, exclusive=exclusive)
+
+    def alone(self) -> LocalFiles:
+        """The same directory for its only writer."""
+        return self._at(self.identity, exclusive=False)
+
+    def beside(self) -> tuple[LocalFiles, str, str]:
+        """The directory that holds this one, ``.<name>.ngff_fn`` in it, and the name."""
+        parent, name = os.path.split(self.identity)
+        return self._at(parent, exclusive=self.exclusive), f".{name}.ngff_fn", name
+
+    # --- reading
+    # ---------------------------------------------------------------------------------------------------------
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """The bytes of a file, or a part of them; None where there is no file."""
+        return self._get(key, start, stop)[0]
+
+    def get(self, key: str) -> tuple[bytes | None, object | None]:
+        """The bytes of a file and the signature that it had then."""
+        return self._get(key, 0, None)
+
+    def _get(self, key: str, start: int, stop: int | None) -> tuple[bytes | None, object | None]:
+        try:
+            descriptor = os.open(self._safe(key), os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None, None
+        except OSError as error:
+            raise self._failed(key, error) from error
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None, None
+            first = max(0, status.st_size + start) if start < 0 else start
+            last = status.st_size if stop is None else min(stop, status.st_size)
+            return _read_all(descriptor, first, last - first), _signature(status)
+        except OSError as error:
+            raise self._failed(key, error) from error
+        finally:
+            os.close(descriptor)
+
+    def signature(self, key: str) -> object | None:
+        """Inode, size and times of a file or directory; None where there is none."""
+        try:
+            status = os.stat(self._safe(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._failed(key, error) from error
+        return _signature(status)
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """The entries of a directory, each with whether it is a directory."""
+        try:
+            with os.scandir(self._safe(path)) as entries:
+                return [(entry.name, entry.is_dir()) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._failed(path, error) from error
+
+    # --- changing
+    # --------------------------------------------------------------------------------------------------------
+
+    def change(self, operation: Callable[..., T], *arguments: Any) -> T:
+        """One change of the file system; a test bench overrides this to stop at each."""
+        return operation(*arguments)
+
+    def write(self, key: str, data: bytes) -> None:
+        """A new file, with the directories above it."""
+        self._writable(key)
+        path = self._safe(key)
+        try:
+            self.change(_write_file, path, data)
+        except FileNotFoundError:
+            self.make_directory(key.rpartition("/")[0])
+            with self._errors(key):
+                self.change(_write_file, path, data)
+        except OSError as error:
+            raise self._failed(key, error) from error
+
+    def make_directory(self, path: str) -> None:
+        """A directory, with those above it; it may be there."""
+        self._writable(path)
+        full = self._safe(path)
+        missing: list[str] = []
+        while not os.path.isdir(full):
+            missing.append(full)
+            full = os.path.dirname(full)
+        for directory in reversed(missing):
+            with self._errors(path), contextlib.suppress(FileExistsError):
+                self.change(os.mkdir, directory)
+
+    def move(self, source: str, target: str) -> None:
+        """A file or directory gets another name, in one step."""
+        self._writable(target)
+        old, new = self._safe(source), self._safe(target)
+        with self._errors(target):
+            try:
+                self.change(os.rename, old, new)
+            except FileNotFoundError:
+                if not os.path.lexists(old):
+                    raise
+                self.make_directory(target.rpartition("/")[0])
+                self.change(os.rename, old, new)
+
+    def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
+        """Two directories change places: in one step on Linux and macOS, else by renames that can be taken up again."""
+        self._writable(right)
+        one, other, aside = self._safe(left), self._safe(right), f"{self._safe(left)}.aside"
+        with self._errors(right):
+            if self.swap(one, other):
+                return
+            if one_step:
+                cure = "Nothing was changed. Move the old store away, then create the new one."
+                message = "this platform cannot exchange two directories in one step."
+                raise StoreError(Problem(joined(self.identity, right), f"{message} {cure}"))
+            if not os.path.lexists(aside):
+                self.change(os.rename, other, aside)
+            self.change(os.rename, one, other)
+            self.change(os.rename, aside, one)
+
+    def swap(self, one: str, other: str) -> bool:
+        """Two full paths change places in one step; False where the platform or the file system cannot."""
+        if _swap is None:
+            return False
+        try:
+            self.change(_swap, one, other)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+                raise
+            return False
+        return True
+
+    def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:
+        """A file with the bytes of another; ``link``: as the same file, where both are in one file system."""
+        self._writable(key)
+        if not isinstance(source, LocalFiles):
+            data = source.read(source_key)
+            if data is not None:
+                self.write(key, data)
+            return
+        old, new = source._safe(source_key), self._safe(key)
+        self.make_directory(key.rpartition("/")[0])
+        with self._errors(key):
+            if link:
+                try:
+                    self.change(os.link, old, new)
+                except FileExistsError:
+                    raise
+                except FileNotFoundError:
+                    return
+                except OSError:
+                    pass  # another file system, or one without hard links: a copy does
+                else:
+                    return
+            with contextlib.suppress(FileNotFoundError):
+                self.change(shutil.copyfile, old, new)
+
+    def remove(self, path: str) -> None:
+        """A file or a whole tree; it may be gone already."""
+        self._writable(path)
+        full = self._safe(path)
+        with self._errors(path):
+            self._remove(full)
+        self._inside.discard(path)
+
+    def _remove(self, full: str) -> None:
+        try:
+            if not stat.S_ISDIR(os.lstat(full).st_mode):
+                self.change(os.unlink, full)
+                return
+            with os.scandir(full) as entries:
+                inner = [entry.path for entry in entries]
+            for entry in inner:
+                self._remove(entry)
+            self.change(os.rmdir, full)
+        except FileNotFoundError:
+            return
+
+    def prune(self, path: str) -> None:
+        """A directory, and those above it, as long as they are empty; never the root."""
+        self._writable(path)
+        while path:
+            try:
+                self.change(os.rmdir, self._safe(path))
+            except FileNotFoundError:
+                pass
+            except OSError:
+                return  # not empty, or not ours to remove
+            self._inside.discard(path)
+            path = path.rpartition("/")[0]
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Everything written at these files and directories survives a power cut from here on."""
+        names = list(dict.fromkeys(self._safe(path) for path in paths))
+        if not names:
+            return
+        with self._errors(""):
+            if len(names) > SYNC_ALL_ABOVE and _syncfs is not None:
+                self.change(_flush, self.identity, _syncfs)
+                return
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    self.change(_flush, name, os.fsync)
+
+    # --- excluding each other
+    # --------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float) -> Iterator[None]:
+        """``flock`` on the root, compared by inode after it was got: it may have been replaced meanwhile."""
+        if not self.exclusive:
+            yield
+            return
+        deadline = time.monotonic() + timeout
+        pause = _FIRST_PAUSE
+        while True:
+            descriptor = self._open_directory(self.identity)
+            if _flock(descriptor):
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(descriptor), os.stat(self.identity)):
+                        break
+                os.close(descriptor)
+                continue
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                message = f"another writer has held the lock for {timeout:g} s. Try again later, or raise timeout."
+                raise StoreError(Problem(self.identity, message))
+            time.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def hold(self, path: str) -> Callable[[], None]:
+        """``flock`` on a directory until the returned function is called, or the process ends."""
+        if not self.exclusive:
+            return lambda: None
+        descriptor = self._open_directory(self._safe(path))
+        _flock(descriptor)
+        return lambda: os.close(descriptor)
+
+    def is_held(self, path: str) -> bool:
+        """Whether a living process holds a directory."""
+        if not self.exclusive:
+            return False
+        try:
+            descriptor = os.open(self._safe(path), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not _flock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _open_directory(self, path: str) -> int:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._failed("", error) from error
+
+    # --- staying inside
+    # --------------------------------------------------------------------------------------------------
+
+    def _safe(self, key: str) -> str:
+        """The full path of a key, refused where a link on the way leaves the root."""
+        full = os.path.join(self.identity, key) if key else self.identity
+        parent = key.rpartition("/")[0]
+        if parent not in self._inside:
+            self._check(parent)
+        if os.path.islink(full) and key:
+            self._check(key)
+        return full
+
+    def _check(self, path: str) -> None:
+        full = os.path.join(self.identity, path)
+        real = os.path.realpath(full)
+        if real != self.identity and not real.startswith(self.identity.rstrip(os.sep) + os.sep):
+            cure = "Copy what it points to into the store, or open that on its own."
+            raise StoreError(Problem(path, f"a link leaves the store, to {real}. {cure}"))
+        if os.path.isdir(full):
+            self._inside.add(path)
+
+    def _writable(self, key: str) -> None:
+        if self.read_only:
+            raise StoreError(Problem(joined(self.identity, key), "the store is read-only. Open it for writing."))
+
+    @contextlib.contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._failed(key, error) from error
+
+    def _failed(self, key: str, error: OSError) -> StoreError | StoreExistsError:
+        location = joined(self.identity, key)
+        if isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY:
+            return StoreExistsError(Problem(location, "something is in the way that is not part of the plan. Move it."))
+        return StoreError(Problem(location, f"{error.strerror or error}. Nothing that was committed is lost."))
+
+
+def _reopened(kind: type[LocalFiles], root: str, read_only: bool, exclusive: bool) -> LocalFiles:  # noqa: FBT001 — for pickle
+    return kind(root, read_only=read_only, exclusive=exclusive)
+
+
+def _signature(status: os.stat_result) -> object:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _read_all(descriptor: int, start: int, length: int) -> bytes:
+    parts: list[bytes] = []
+    while length > 0:
+        part = os.pread(descriptor, length, start)
+        if not part:
+            break
+        parts.append(part)
+        start, length = start + len(part), length - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _write_file(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def _flush(path: str, how: Callable[[int], None]) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        how(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flock(descriptor: int) -> bool:
+    """Whether the lock was got; where there are no locks, an error that says the cure."""
+    cure = "Say single_writer=True where no other program writes."
+    if fcntl is None:
+        raise StoreError(f"this platform has no flock, so writers cannot exclude each other. {cure}")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCK:
+            raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
+        raise
+    return True
+
+
+def _library() -> Any:
+    try:
+        return ctypes.CDLL(None, use_errno=True)
+    except (OSError, TypeError):
+        return None
+
+
+def _checked(result: int, path: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+
+
+def _swap_of_platform() -> Callable[[str, str], None] | None:
+    if hasattr(_libc, "renameat2"):
+
+        def swap(one: str, other: str) -> None:
+            arguments = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _SWAP)
+            _checked(_libc.renameat2(*arguments), other)
+
+        return swap
+    if hasattr(_libc, "renamex_np"):  # macOS
+
+        def swap_by_path(one: str, other: str) -> None:
+            _checked(_libc.renamex_np(os.fsencode(one), os.fsencode(other), _SWAP), other)
+
+        return swap_by_path
+    return None
+
+
+def _flush_file_system(descriptor: int) -> None:
+    _checked(_libc.syncfs(descriptor), "")
+
+
+_libc = _library()
+_AT_FDCWD = -100
+_SWAP = 2
+"""RENAME_EXCHANGE of Linux, and RENAME_SWAP of macOS."""
+
+_swap = _swap_of_platform()
+_syncfs: Callable[[int], None] | None = _flush_file_system if hasattr(_libc, "syncfs") else None

@@ -1,0 +1,243 @@
+"""Pixels of a commit: which boxes of an array must be written, and one task for each write unit, on any executor."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from math import prod
+from types import MappingProxyType
+
+import numpy as np
+
+from ngff_fn.effects.address import files_of
+from ngff_fn.effects.evaluate import scalar
+from ngff_fn.effects.excerpt import Staged, cost, excerpt, shelves
+from ngff_fn.effects.stored import StoredArrays
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.tasks import CopyUnit, Target, Task, WriteUnit, carried, run_elsewhere
+from ngff_fn.effects.units import stored_unit, unit_region
+from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
+from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
+from ngff_fn.records.pixels import Fill, Given, Pixels, Region, Stored, is_empty, kept_boxes, leaves, whole, without
+from ngff_fn.records.snapshot import Version
+
+MEMORY_LIMIT = 256 * 2**20
+"""Bytes of decoded pixels in flight, where the caller does not say."""
+
+WORKERS = max(2, min(4, os.cpu_count() or 1))
+MOST_IN_FLIGHT = 256
+
+
+def changed_boxes(pixels: Pixels, origin: str, path: str, base: ArraySpec | None, array: ArraySpec) -> list[Region]:
+    """What must be written of an array: all of it but what stays where it is stored.
+
+    Where an axis became shorter in the middle of a write unit, that unit is written too: what lies beyond the end would
+    be seen again when the axis grows.
+
+    Parameters
+    ----------
+    pixels
+        What the array shall contain.
+    origin, path
+        Where it lies.
+    base
+        The array that is there now; None where there is none.
+    array
+        What it becomes.
+
+    >>> from ngff_fn.records.pixels import crop
+    >>> old = ArraySpec(shape=(8,), dtype="uint8", chunks=(4,))
+    >>> stored = Stored(origin="home", path="0", array=old, token="")
+    >>> changed_boxes(crop(stored, ((0, 6),)), "home", "0", old, ArraySpec(shape=(6,), dtype="uint8", chunks=(4,)))
+    [((4, 6),)]
+    """
+    everything = whole(array.shape)
+    if base is None or not (same_encoding(base, array) and same_keys(base, array)):
+        return [] if is_empty(everything) else [everything]
+    boxes = without([everything], kept_boxes(pixels, origin, path))
+    for axis, (old, new, size) in enumerate(zip(base.shape, array.shape, array.write_unit, strict=True)):
+        if old > new and new % size:
+            slab = (*everything[:axis], (new - new % size, new), *everything[axis + 1 :])
+            boxes += [] if is_empty(slab) else [slab]
+    return boxes
+
+
+def stage_pixels(  # noqa: PLR0917 — what is written where
+    files: Files,
+    array_path: str,
+    version: Version,
+    array: ArraySpec,
+    pixels: Pixels,
+    indices: Iterable[tuple[int, ...]],
+    *,
+    sources: Mapping[Pixels, tuple[str, ArraySpec]] = MappingProxyType({}),
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    memory_limit: int | None = None,
+    retired: frozenset[str] = frozenset(),
+) -> None:
+    """Write units of an array: the same bytes whatever the executor and the number of its workers.
+
+    A unit that is a unit of a stored array is copied as bytes, one that is all fill value is left out, and all others
+    are made: one task each, of a whole unit.
+
+    Parameters
+    ----------
+    files
+        In which the array is staged.
+    array_path, version, array
+        Where its documents lie already, the version they are of, and what they say.
+    pixels
+        What the array shall contain.
+    indices
+        The units to write, such as ``units`` gives for ``changed_boxes``.
+    sources
+        Recipes of arrays that have been staged in ``files``, by path and spec: what is made of their parts is made of
+        what was staged of them. Where only some of an array was staged, that must be all that it does not keep.
+    executor
+        Runs the tasks; None: a few threads of this process.
+    progress
+        Called with the bytes of pixels that are done, and those of all ``indices``.
+    memory_limit
+        Bytes of decoded pixels in flight, with the blocks that they are made from; None: ``MEMORY_LIMIT``, but a single
+        unit may take more.
+    retired
+        Paths of arrays in ``files`` that the same commit retires: only their units are linked instead of copied.
+
+    Raises
+    ------
+    InvalidValueError
+        Where one unit takes more than ``memory_limit``; before anything is written.
+    ConflictError
+        Where an array that pixels are taken from has changed.
+    StoreError
+        Where a chunk cannot be decoded or the store fails; where an executor other than threads is to work on a store
+        in memory, or its workers die. What was written until then is incomplete.
+    """
+    leaves_process = executor is not None and not _is_threads(executor)
+    staged = shelves(files.identity, sources, array)
+    if not leaves_process:  # what lies in memory need not be decoded
+        staged = {leaf: found for leaf, found in staged.items() if not _is_in_memory(leaf)}
+    in_flight = _in_flight(array, pixels, staged, memory_limit)
+    stored = {leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)}
+    arrays = StoredArrays(files)
+    arrays.check(stored)
+    if leaves_process:
+        _refuse_memory([files, *map(files_of, {leaf.origin for leaf in stored})])
+    wanted = indices if progress is None else list(indices)
+    target = Target(files=files, path=array_path, version=version, array=array)
+    tasks = (_task(target, pixels, index, staged=staged, arrays=arrays, retired=retired) for index in wanted)
+    size = prod(array.write_unit) * array.itemsize
+    total = size * len(wanted) if isinstance(wanted, list) else 0
+
+    def report(units_done: int) -> None:
+        if progress is not None:
+            progress(units_done * size, total)
+
+    with ExitStack() as own:
+        pool = own.enter_context(ThreadPoolExecutor(WORKERS)) if executor is None else executor
+
+        def submit(task: Task) -> Future[None]:
+            return pool.submit(run_elsewhere, carried(task)) if leaves_process else pool.submit(task.run, arrays)
+
+        _run(tasks, submit, in_flight, report, joined(files.identity, array_path))
+    arrays.check(stored)
+
+
+def _task(
+    target: Target,
+    pixels: Pixels,
+    index: tuple[int, ...],
+    *,
+    staged: Staged,
+    arrays: StoredArrays,
+    retired: frozenset[str],
+) -> Task | None:
+    """How a write unit is made; None where it is all fill value."""
+    array = target.array
+    part = excerpt(pixels, unit_region(array, index), staged)
+    if isinstance(part, Fill) and _is_background(part, array):
+        return None
+    if (found := stored_unit(part, array)) is not None:
+        stored, source_index = found
+        opened = arrays.opened(stored)
+        if opened.original is not None:
+            return CopyUnit(
+                target=target,
+                index=index,
+                source=opened.original,
+                source_key=opened.key(source_index),
+                link=opened.original.identity == target.files.identity and stored.path in retired,
+            )
+    return WriteUnit(target=target, index=index, part=part)
+
+
+def _is_background(part: Fill, array: ArraySpec) -> bool:
+    dtype = np.dtype(array.dtype)
+    return bool(scalar(part.value, dtype).tobytes() == scalar(array.fill_value, dtype).tobytes())
+
+
+def _run(
+    tasks: Iterable[Task | None],
+    submit: Callable[[Task], Future[None]],
+    in_flight: int,
+    report: Callable[[int], None],
+    where: str,
+) -> None:
+    """Run tasks, never more than some at a time. However this ends, none is running any more."""
+    running: deque[Future[None]] = deque()
+    started = 0
+    try:
+        for task in tasks:
+            started += 1
+            if task is not None:
+                if len(running) >= in_flight:
+                    running.popleft().result()
+                running.append(submit(task))
+            report(started - len(running))
+        while running:
+            running.popleft().result()
+            report(started - len(running))
+    except NgffError:
+        raise
+    except Exception as error:
+        message = f"the executor failed ({type(error).__name__}: {error}). Nothing was published; commit again."
+        raise StoreError(Problem(where, message)) from error
+    finally:
+        for future in running:
+            future.cancel()
+        concurrent.futures.wait(running)
+
+
+def _in_flight(array: ArraySpec, pixels: Pixels, staged: Staged, memory_limit: int | None) -> int:
+    """How many tasks the memory allows at a time."""
+    need = cost(pixels, array.write_unit, array.itemsize, staged)
+    if memory_limit is not None and need > memory_limit:
+        what = "shard" if array.shards else "chunk"
+        message = f"one {what} of {array.write_unit} and what it is made from take {need} bytes, not {memory_limit}."
+        raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make {what}s smaller."))
+    return max(1, min(MOST_IN_FLIGHT, (MEMORY_LIMIT if memory_limit is None else memory_limit) // max(1, need)))
+
+
+def _unit_bytes(array: ArraySpec) -> int:
+    return prod(array.write_unit) * array.itemsize
+
+
+def _is_threads(executor: Executor) -> bool:
+    """Whether its tasks run in this process and see its objects."""
+    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # is a ThreadPoolExecutor, from 3.14 on
+    return isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
+
+
+def _is_in_memory(leaf: Pixels) -> bool:
+    return isinstance(leaf, Given) and isinstance(leaf.array, np.ndarray)
+
+
+def _refuse_memory(stores: Iterable[Files]) -> None:
+    for files in stores:
+        pickle.dumps(files)  # a store in memory refuses

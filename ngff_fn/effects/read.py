@@ -1,0 +1,293 @@
+"""From a store to a snapshot. Readers never write and never lock: they check again, and start over if something
+changed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args
+
+from ngff_fn import codecs
+from ngff_fn.effects.address import address_of
+from ngff_fn.effects.stores import Address, Files, joined
+from ngff_fn.effects.transaction import RECORDS, View, standing
+from ngff_fn.errors import (
+    ConflictError,
+    InvalidValueError,
+    NgffError,
+    Problem,
+    StoreError,
+    StoreExistsError,
+    StoreNotFoundError,
+    UnsupportedError,
+)
+from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
+from ngff_fn.records.channels import Channel
+from ngff_fn.records.image import Image
+from ngff_fn.records.snapshot import VERSIONS, Documents, Mode, Snapshot, Version
+
+LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
+LATER = {"hcs": "plates", "bf2raw": "bioformats2raw collections"}
+"""Layouts that are known and refused by name in this version."""
+
+NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+PATIENCE = 30.0
+"""Seconds for which a reader starts over while writers keep changing what it reads."""
+
+
+def open_ome_zarr(
+    store: Any,
+    layout: LayoutName = "auto",
+    mode: Literal["r", "r+", "a", "w", "w-"] = "r",
+    channel_names: Iterable[str] | None = None,
+    axes: str | Iterable[str | Axis] | None = None,
+    version: Version = "0.4",
+    disable_path_checking: bool = False,  # noqa: FBT001, FBT002 — the reference's own signature
+    *,
+    select: str | None = None,
+) -> Snapshot:
+    """The value that a store has now, or a snapshot of nothing for a new store; nothing is written.
+
+    Parameters
+    ----------
+    store
+        A path, a Zarr ``LocalStore`` or ``MemoryStore``, or a ``StorePath`` of one.
+    layout
+        ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image. ``hcs`` and ``bf2raw`` are
+        refused
+        by name in this version. A new store needs one.
+    mode
+        ``r`` and ``r+``: it must exist; ``a``: as ``r+`` if it exists, else as ``w-``; ``w-``: it must not exist;
+        ``w``:
+        what is there is replaced by the commit, in its one step.
+    channel_names, axes, version
+        Of a new store (ignored for an existing one): names, ``Axis`` records or a string such as ``"tczyx"`` (default
+        T,
+        C, Z, Y, X), and ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
+    disable_path_checking
+        Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
+    select
+        Refused in this version: there are no plates yet.
+
+    Raises
+    ------
+    StoreNotFoundError, StoreExistsError
+        Where it must exist and does not, or must not and does.
+    DocumentError
+        With all problems, where the documents cannot be understood.
+    UnsupportedError
+        Other versions, layouts and kinds of store, by name.
+    InvalidValueError
+        (a ValueError) for a layout that the store contradicts, and for a new store without layout or channel names.
+
+    >>> import zarr
+    >>> snapshot = open_ome_zarr(zarr.storage.MemoryStore(), layout="fov", mode="w-", axes="zyx")
+    >>> snapshot.version, [axis.name for axis in snapshot.root.axes], dict(snapshot.documents)
+    ('0.4', ['z', 'y', 'x'], {})
+    """
+    _check_arguments(layout, mode, version, select)
+    address = address_of(store)
+    if mode in ("r", "r+"):
+        return read_snapshot(address, mode, layout)
+    there = exists(address)
+    if mode == "a" and there:
+        return read_snapshot(address, "r+", layout)
+    if mode == "w":
+        check_replaceable(address, disabled=disable_path_checking)
+    elif there:
+        message = "something is there already. Open it with mode='r+', or replace it with mode='w'."
+        raise StoreExistsError(Problem(_where(address), message))
+    new: Mode = "w" if mode == "w" else "w-"
+    root = _empty_image(layout, channel_names, axes)
+    return Snapshot(origin=address.place, version=version, root=root, mode=new)
+
+
+def exists(address: Address) -> bool:
+    """Whether anything is at an address (an empty directory is nothing)."""
+    return bool(address.files.names(address.path)) or (
+        bool(address.path) and address.files.read(address.path) is not None
+    )
+
+
+def read_snapshot(address: Address, mode: Mode, layout: LayoutName = "auto") -> Snapshot:
+    """The value at an address, all of its documents from one moment."""
+    documents, has_labels = _consistently(address.files, lambda view: _image_documents(view, address, layout))
+    try:
+        decoded = codecs.decode(documents, address.place, labels=has_labels)
+    except NgffError as error:
+        raise error.located(f"{_where(address)}: ") from error
+    return Snapshot(
+        origin=address.place,
+        version=decoded.version,
+        root=decoded.root,
+        documents=documents,
+        problems=decoded.problems,
+        mode=mode,
+    )
+
+
+class Witness:
+    """Remembers the signature of everything that is read through it, and can tell whether all still stand."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._names = files.names(RECORDS)
+        self.view = View(files, standing(files) if self._names else ())
+        self._seen: dict[str, object | None] = {}
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of a file, as they are once all that has happened is carried out."""
+        data, signature = self.view.get(key)
+        self._seen.setdefault(key, signature)
+        return data
+
+    def still_true(self) -> bool:
+        """Whether nothing that was read has changed."""
+        # The records first: once a record is gone, what it changed shows in the documents.
+        if self.files.names(RECORDS) != self._names:
+            return False
+        return all(self.view.signature(key) == signature for key, signature in self._seen.items())
+
+
+def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
+    """What ``look`` finds in one state of the store: it is asked again while writers change what it read."""
+    deadline, pause = time.monotonic() + PATIENCE, 0.0005
+    while True:
+        witness = Witness(files)
+        problem: NgffError | None = None
+        try:
+            found = look(witness)
+        except NgffError as error:  # perhaps of two states
+            problem = error
+        if witness.still_true():
+            if problem is not None:
+                raise problem
+            return found
+        if time.monotonic() > deadline:
+            message = f"the documents have changed all the time for {PATIENCE:g} s. Try again when less is written."
+            raise StoreError(Problem(files.identity, message))
+        time.sleep(random.uniform(0, pause))
+        pause = min(2 * pause, 0.05)
+
+
+def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> tuple[Documents, bool]:
+    path, texts = address.path, {}
+    for key in _group_keys(witness, path):
+        text = witness.read(joined(path, key))
+        if text is not None:
+            texts[key] = text
+    if not texts:
+        _refuse_no_group(witness, address)
+    try:
+        _check_layout(texts, layout)
+        levels = codecs.level_paths(texts)
+    except NgffError as error:
+        raise error.located(f"{_where(address)}: ") from error
+    for level in levels:
+        for key in ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs"):
+            text = witness.read(joined(path, level, key))
+            if text is not None:
+                texts[f"{level}/{key}"] = text
+    return Documents(texts), bool(witness.view.names(joined(path, "labels")))
+
+
+def _group_keys(witness: Witness, path: str) -> tuple[str, ...]:
+    # RFC-2: where both formats stand side by side, 0.5 is preferred.
+    return ("zarr.json",) if witness.read(joined(path, "zarr.json")) is not None else (".zgroup", ".zattrs")
+
+
+def _refuse_no_group(witness: Witness, address: Address) -> None:
+    if witness.read(joined(address.path, ".zarray")) is not None:
+        message = "this is an array, not an image. Open the group above it, or read it with open_array."
+        raise InvalidValueError(Problem(_where(address), message))
+    if witness.view.names(address.path):
+        message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
+        raise StoreNotFoundError(Problem(_where(address), f"{message} Open the folder that has one."))
+    message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
+    raise StoreNotFoundError(Problem(_where(address), message))
+
+
+def _check_layout(texts: dict[str, bytes], wanted: LayoutName) -> None:
+    found = codecs.layout_of(texts)
+    cure = {"plate": "Open one of its positions, such as store/A/1/0", "well": "Open one of its fields",
+            "bf2raw": "Open one of its images, such as store/0"}.get(found)  # fmt: skip
+    if wanted in LATER or (wanted != "auto" and cure):
+        is_meant = {"hcs": "plate", "bf2raw": "bf2raw"}.get(wanted)
+        if is_meant != found:
+            message = f"layout={wanted!r}, but the store is of kind {found}. Use layout='auto'."
+            raise InvalidValueError(Problem("layout", message))
+    if cure:
+        names = {"plate": LATER["hcs"], "well": "wells", "bf2raw": LATER["bf2raw"]}
+        raise UnsupportedError(Problem("layout", f"{names[found]} are not supported yet. {cure}."))
+
+
+def _check_arguments(layout: str, mode: str, version: str, select: str | None) -> None:
+    problems: list[Problem] = []
+    for name, value, allowed in (
+        ("layout", layout, get_args(LayoutName)),
+        ("mode", mode, ("r", "r+", "a", "w", "w-")),
+    ):
+        if value not in allowed:
+            problems.append(Problem(name, f"{value!r} is none of {', '.join(map(repr, allowed))}."))
+    if problems:
+        raise InvalidValueError(*problems)
+    if version not in VERSIONS:
+        message = f"{version!r} is not supported. Use '0.4' (Zarr v2) or '0.5' (Zarr v3)."
+        raise UnsupportedError(Problem("version", message))
+    if select is not None:
+        raise UnsupportedError(
+            Problem("select", "nothing can be selected yet: plates are not supported. Leave it out.")
+        )
+
+
+def _empty_image(layout: str, channel_names: Iterable[str] | None, axes: str | Iterable[str | Axis] | None) -> Image:
+    if layout == "auto":
+        message = "a new store needs one. Say layout='fov' or 'tiled'."
+        raise InvalidValueError(Problem("layout", message))
+    if layout in LATER:
+        raise UnsupportedError(Problem("layout", f"{LATER[layout]} are not supported yet. Create an image: 'fov'."))
+    image = Image(axes=DEFAULT_AXES if axes is None else axes_from(axes))
+    names = None if channel_names is None else tuple(channel_names)
+    if channel_axis(image) is None:
+        if names:
+            message = "the image has no channel axis. Leave the names out, or add the axis."
+            raise InvalidValueError(Problem("channel_names", message))
+        return image
+    if names is None:
+        message = "a new image with a channel axis needs the names of its channels."
+        raise InvalidValueError(Problem("channel_names", message))
+    if len(set(names)) != len(names):
+        raise InvalidValueError(Problem("channel_names", "a name appears twice. Rename one."))
+    return Image(axes=image.axes, channels=tuple(Channel(label=name) for name in names))
+
+
+def check_replaceable(address: Address, *, disabled: bool) -> None:
+    """Refuse to replace what is at a path that does not look like an OME-Zarr store."""
+    place = joined(address.files.identity, address.path)
+    if disabled or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
+        return
+    message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
+    raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
+
+
+def guard_of(files: Files, path: str) -> Callable[[], None]:
+    """A check that the array at ``path`` is still the one that it was when this was made.
+
+    The returned function raises ConflictError when the array's documents have changed since, or a commit that has
+    happened is about to change it.
+    """
+    witness = Witness(files)
+    for key in NODE_DOCUMENTS:
+        witness.read(joined(path, key))
+
+    def check() -> None:
+        if not witness.still_true():
+            message = "the array has changed since it was opened. Open it again."
+            raise ConflictError(Problem(joined(files.identity, path), message))
+
+    return check
+
+
+def _where(address: Address) -> str:
+    return joined(address.files.identity, address.path)

@@ -1,0 +1,285 @@
+"""What a commit stages, and the steps that then put it in place: new nodes, chunks put in place, directories
+rebuilt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from itertools import chain
+from math import prod
+
+from attrs import Factory, define, frozen
+
+from ngff_fn.effects.carry import carry_beside
+from ngff_fn.effects.pixels import changed_boxes, stage_pixels
+from ngff_fn.effects.stores import Address, Files, joined
+from ngff_fn.effects.transaction import Exchange, Move, Put, Step
+from ngff_fn.effects.trees import copy_tree
+from ngff_fn.effects.units import present_units, unit_key, units
+from ngff_fn.errors import Problem, StoreExistsError
+from ngff_fn.plan.operations import CreateNode, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
+from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
+
+
+@frozen(kw_only=True, eq=False)
+class Work:
+    """A plan, where it is carried out, and how."""
+
+    address: Address
+    plan: Plan
+    executor: Executor | None
+    progress: Callable[[int, int], None] | None
+    memory_limit: int | None
+    durable: bool
+    atomic_pixels: bool
+
+    @property
+    def files(self) -> Files:
+        """The files of the outermost group."""
+        return self.address.files
+
+    def at(self, path: str) -> str:
+        """A path of the plan, seen from the outermost group."""
+        return joined(self.address.path, path)
+
+    def refuse_in_the_way(self, path: str) -> None:
+        """Refuse where something is that the plan does not know."""
+        target = self.at(path)
+        if self.files.names(target) or self.files.signature(target) is not None:
+            message = "something is there that is not part of the image. Move it away, or take another name."
+            raise StoreExistsError(Problem(joined(self.files.identity, target), message))
+
+
+@define
+class _Steps:
+    """Steps by the place that they have in the order: every reference resolves after each."""
+
+    new: list[Step] = Factory(list)
+    chunks: list[Step] = Factory(list)
+    exchanges: list[Step] = Factory(list)
+    documents: list[Step] = Factory(list)
+    retired: list[Step] = Factory(list)
+
+    def in_order(self) -> list[Step]:
+        return [*self.new, *self.chunks, *self.exchanges, *self.documents, *self.retired]
+
+
+def staged_steps(work: Work, bench: str) -> tuple[list[Step], list[Move]]:
+    """Stage what the plan makes; the steps that put it in place, and chunks that may go there before the moment."""
+    return _Stager(work, bench).run()
+
+
+def staged_root(work: Work, files: Files, bench: str) -> str:
+    """Stage a whole new store; the path of its root in the stage."""
+    root = joined(bench, "root")
+    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
+    writes = {operation.path: operation for operation in work.plan.operations if isinstance(operation, WriteArray)}
+    jobs = []
+    for operation in work.plan.operations:
+        if not isinstance(operation, CreateNode):
+            continue
+        path = joined(root, operation.path)
+        _write_documents(files, path, operation)
+        if operation.carry is not None:
+            carry_beside(operation.carry, files, path, work.plan.base.version)
+        if (write := writes.get(operation.path)) is not None:
+            jobs.append(
+                _Job(path, write, list(units(write.array, changed_boxes(write.pixels, "", "", None, write.array))))
+            )
+    _write_pixels(work, files, jobs, sources, frozenset())
+    return root
+
+
+@frozen
+class _Job:
+    """One array whose pixels are staged: where, what, and which write units."""
+
+    path: str
+    write: WriteArray
+    indices: list[tuple[int, ...]]
+
+
+class _Stager:
+    def __init__(self, work: Work, bench: str) -> None:
+        self.work, self.bench = work, bench
+        self.steps = _Steps()
+        operations = work.plan.operations
+        self.writes = [operation for operation in operations if isinstance(operation, WriteArray)]
+        self.creates = {operation.path: operation for operation in operations if isinstance(operation, CreateNode)}
+        self.puts = {operation.key: operation for operation in operations if isinstance(operation, PutDocument)}
+        self.names = map(str, range(2**62))
+
+    def run(self) -> tuple[list[Step], list[Move]]:
+        work, files = self.work, self.work.files
+        rebuilt = {write.path for write in self.writes if write.base is not None and not _fits_in_place(work, write)}
+        jobs: list[_Job] = []
+        sources: dict[Pixels, tuple[str, ArraySpec]] = {}
+        written = {write.path: write for write in self.writes}
+        for create in self.creates.values():
+            path = self._place("new")
+            _write_documents(files, path, create)
+            if create.carry is not None:
+                carry_beside(create.carry, files, path, work.plan.base.version)
+            if (write := written.get(create.path)) is not None:
+                jobs.append(self._whole(path, write))
+            self.steps.new.append(Move(source=path, target=work.at(create.path)))
+        in_place: list[_Job] = []
+        for write in self.writes:
+            if write.path in self.creates:
+                continue
+            if write.path in rebuilt:
+                jobs.append(self._rebuilt(write))
+            else:
+                in_place.append(self._in_place(write))
+        gone = [operation.path for operation in work.plan.operations if isinstance(operation, RetireNode)]
+        retired = frozenset(work.at(path) for path in (*rebuilt, *gone))
+        order = {write.path: number for number, write in enumerate(self.writes)}
+        jobs = sorted(chain(jobs, in_place), key=lambda job: order[job.write.path])
+        _write_pixels(work, files, jobs, sources, retired, partial={job.path for job in in_place})
+        for job in in_place:
+            self._put_chunks_in_place(job)
+        self._documents_and_moves(gone)
+        return self._ordered()
+
+    def _ordered(self) -> tuple[list[Step], list[Move]]:
+        if self.work.atomic_pixels or self.steps.retired or self.steps.new or self.steps.exchanges:
+            return self.steps.in_order(), []
+        direct = [step for step in self.steps.chunks if isinstance(step, Move)]
+        return list(self.steps.documents), direct
+
+    def _place(self, kind: str) -> str:
+        return joined(self.bench, f"{kind}{next(self.names)}")
+
+    def _whole(self, path: str, write: WriteArray) -> _Job:
+        return _Job(path, write, list(units(write.array, changed_boxes(write.pixels, "", "", None, write.array))))
+
+    def _rebuilt(self, write: WriteArray) -> _Job:
+        """An array beside the old one, with which it then changes places."""
+        files, work = self.work.files, self.work
+        path, target = self._place("array"), work.at(write.path)
+        documents = dict(work.plan.base.documents.of_node(write.path))
+        for key in list(self.puts):
+            if key.rpartition("/")[0] == write.path:
+                documents[key.rpartition("/")[2]] = self.puts.pop(key).text
+        for name, text in documents.items():
+            files.write(joined(path, name), text)
+        for name, _ in files.names(target):
+            if name not in documents and not _is_chunk_name(name):
+                copy_tree(files, joined(target, name), files, joined(path, name), link=True)
+        exchange = Exchange(staged=path, target=target, documents=tuple(sorted(documents.items())))
+        self.steps.exchanges.append(exchange)
+        return self._whole(path, write)
+
+    def _in_place(self, write: WriteArray) -> _Job:
+        """Chunks of an array that stays where it is."""
+        files, work = self.work.files, self.work
+        path = self._place("chunks")
+        documents = dict(work.plan.base.documents.of_node(write.path))
+        documents |= {
+            key.rpartition("/")[2]: put.text for key, put in self.puts.items() if key.rpartition("/")[0] == write.path
+        }
+        for name, text in documents.items():
+            files.write(joined(path, name), text)
+        boxes = changed_boxes(write.pixels, files.identity, work.at(write.path), write.base, write.array)
+        return _Job(path, write, list(units(write.array, boxes)))
+
+    def _put_chunks_in_place(self, job: _Job) -> None:
+        """What readers of the old documents do not see goes first; what those of the new ones do not see, last."""
+        files, write, version = self.work.files, job.write, self.work.plan.base.version
+        target, array, base = self.work.at(write.path), write.array, write.base or write.array
+        steps = self.steps.retired if _shrinks(base, array) else self.steps.chunks
+        for index in job.indices:
+            key = unit_key(array, version, index)
+            if files.signature(joined(job.path, key)) is not None:
+                steps.append(Move(source=joined(job.path, key), target=joined(target, key)))
+            elif files.signature(joined(target, key)) is not None:
+                steps.append(Move(source=joined(target, key), target=self._place("fill")))
+        staged = set(job.indices)
+        old, new = whole(_in_units(base)), whole(_in_units(array))
+        for boxes in (without([new], [old]), without([old], [new])):
+            for index in present_units(files, target, array, version, boxes):
+                if index not in staged:
+                    key = joined(target, unit_key(array, version, index))
+                    steps.append(Move(source=key, target=self._place("chunk")))
+
+    def _documents_and_moves(self, gone: Iterable[str]) -> None:
+        work = self.work
+        for put in self.puts.values():
+            self.steps.documents.append(Put(key=work.at(put.key), before=put.before, text=put.text))
+        for path in gone:
+            self.steps.retired.append(Move(source=work.at(path), target=self._place("retired")))
+
+
+def _write_pixels(
+    work: Work,
+    files: Files,
+    jobs: list[_Job],
+    sources: dict[Pixels, tuple[str, ArraySpec]],
+    retired: frozenset[str],
+    partial: Iterable[str] = (),
+) -> None:
+    total = sum(len(job.indices) * _unit_bytes(job.write.array) for job in jobs)
+    done = 0
+    for job in jobs:
+        before = done
+
+        def report(now: int, _: int, before: int = before) -> None:
+            if work.progress is not None:
+                work.progress(before + now, total)
+
+        stage_pixels(
+            files,
+            job.path,
+            work.plan.base.version,
+            job.write.array,
+            job.write.pixels,
+            job.indices,
+            sources=sources,
+            executor=work.executor,
+            progress=None if work.progress is None else report,
+            memory_limit=work.memory_limit,
+            retired=retired,
+        )
+        done += len(job.indices) * _unit_bytes(job.write.array)
+        if job.path not in partial:
+            sources[job.write.pixels] = (job.path, job.write.array)
+
+
+def _unit_bytes(array: ArraySpec) -> int:
+    return prod(array.write_unit) * array.itemsize
+
+
+def _in_units(array: ArraySpec) -> tuple[int, ...]:
+    return tuple(-(-size // unit) for size, unit in zip(array.shape, array.write_unit, strict=True))
+
+
+def _fits_in_place(work: Work, write: WriteArray) -> bool:
+    """Whether chunks can go where they belong without a reader of the old documents seeing other pixels."""
+    base, array = write.base, write.array
+    if base is None or not (same_encoding(base, array) and same_keys(base, array)):
+        return False
+    if base.shape == array.shape:
+        return True
+    if _shrinks(base, array) and _shrinks(array, base):
+        return False
+    common: Region = whole(tuple(map(min, base.shape, array.shape)))
+    kept = kept_boxes(write.pixels, work.files.identity, work.at(write.path))
+    return not without([common], kept)
+
+
+def _shrinks(base: ArraySpec, array: ArraySpec) -> bool:
+    return any(new < old for old, new in zip(base.shape, array.shape, strict=True))
+
+
+def _write_documents(files: Files, path: str, create: CreateNode) -> None:
+    for name, text in create.documents.items():
+        files.write(joined(path, name), text)
+
+
+_CHUNK = re.compile(r"c|c[./].*|\d+(\.\d+)*")
+
+
+def _is_chunk_name(name: str) -> bool:
+    return _CHUNK.fullmatch(name) is not None

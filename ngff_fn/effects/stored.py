@@ -1,0 +1,190 @@
+"""Stored pixels: the arrays that recipes name, opened again by their origin, and never other pixels than were meant."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ngff_fn.codecs import token
+from ngff_fn.effects.address import files_of
+from ngff_fn.effects.read import Witness
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.units import unit_region, units
+from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.pixels import Region, Stored, intersection
+
+if TYPE_CHECKING:
+    import zarr
+
+    from ngff_fn.effects.files_store import Readable
+
+FORMATS = (("zarr.json",), (".zarray", ".zattrs"))
+_GROUP = re.compile(rb'"node_type"\s*:\s*"group"')
+
+
+@frozen(kw_only=True, eq=False)
+class Opened:
+    """An array that is read.
+
+    ``original`` is where its chunks lie as files; None while a commit that has happened still has to change the array:
+    then it is seen through a view.
+    """
+
+    zarr: zarr.Array[Any]
+    home: str
+    path: str
+    original: Files | None = None
+
+    def key(self, index: tuple[int, ...]) -> str:
+        """Where a write unit is."""
+        return joined(self.path, self.zarr.metadata.encode_chunk_key(index))
+
+    @property
+    def grid(self) -> ArraySpec:
+        """Shape, chunks and shards."""
+        array = self.zarr
+        return ArraySpec(shape=array.shape, dtype=str(array.dtype), chunks=array.chunks, shards=array.shards)
+
+
+class StoredArrays:
+    """The arrays that recipes are made from, each opened once.
+
+    Parameters
+    ----------
+    stage
+        The files in which a commit stages: there lies what is ``Stored`` without a token.
+    """
+
+    def __init__(self, stage: Files | None = None) -> None:
+        self._stage = stage
+        self._opened: dict[Stored, Opened] = {}
+        self._writable: dict[str, zarr.Array[Any]] = {}
+        self._mutex = threading.Lock()
+
+    def opened(self, stored: Stored) -> Opened:
+        """The array, if it is still the one that was meant.
+
+        Raises
+        ------
+        ConflictError
+            When its documents have changed.
+        """
+        with self._mutex:
+            if stored not in self._opened:
+                self._opened[stored] = self._open(stored)
+            return self._opened[stored]
+
+    def _open(self, stored: Stored) -> Opened:
+        from ngff_fn.effects.files_store import zarr_array
+
+        original: Files | None
+        files: Readable
+        if self._stage is not None and not stored.token:
+            files = original = self._stage
+            documents = next(node_documents(files, stored.path))
+        else:
+            original = files_of(stored.origin)
+            files = view = Witness(original).view
+            found = _meant(files, stored)
+            if found is None:
+                raise ConflictError(_changed(stored))
+            documents = found
+            original = None if view.touches(stored.path) else original
+        array = zarr_array(files, stored.path, documents)
+        return Opened(zarr=array, home=files.identity, path=stored.path, original=original)
+
+    def writable(self, path: str) -> zarr.Array[Any]:
+        """An array in the stage, to write to."""
+        from ngff_fn.effects.files_store import zarr_array
+
+        with self._mutex:
+            if path not in self._writable:
+                stage = self._stage
+                if stage is None:
+                    raise StoreError(Problem(path, "this is no stage; only in one arrays are written."))
+                documents = next(node_documents(stage, path))
+                self._writable[path] = zarr_array(stage, path, documents, read_only=False)
+            return self._writable[path]
+
+    def check(self, stored: Iterable[Stored]) -> None:
+        """Raise where an array is not, or may not have been all the time, the one that was meant.
+
+        Every commit that changes pixels also changes a document of their array: what has the same documents before and
+        after had the same pixels between. Only where a commit was being carried out while we read, nobody can know.
+        """
+        problems: list[Problem] = []
+        for array in stored:
+            view = Witness(files_of(array.origin)).view
+            opened = self._opened.get(array)
+            was_seen_through = opened is not None and opened.original is None
+            if _meant(view, array) is None or (was_seen_through and not view.touches(array.path)):
+                problems.append(_changed(array))
+        refuse(problems, ConflictError)
+
+    def read(self, stored: Stored, region: Region) -> NDArray[Any]:
+        """The pixels of a region.
+
+        Raises
+        ------
+        StoreError
+            Naming the array and the chunk that cannot be decoded.
+        """
+        return read_region(self.opened(stored), region)
+
+
+def _meant(files: Readable, stored: Stored) -> dict[str, bytes] | None:
+    return next((found for found in node_documents(files, stored.path) if token(found) == stored.token), None)
+
+
+def _changed(stored: Stored) -> Problem:
+    message = "the array has changed since it was read. Open the store again, and run the edits on its new value."
+    return Problem(joined(stored.origin, stored.path), message)
+
+
+def node_documents(files: Readable, path: str) -> Iterator[dict[str, bytes]]:
+    """The documents of the array at a path; where both formats stand side by side, the newer first (RFC-2)."""
+    for names in FORMATS:
+        found = {name: text for name in names if (text := files.read(joined(path, name))) is not None}
+        if names[0] in found and not _GROUP.search(found[names[0]]):
+            yield found
+
+
+def read_region(opened: Opened, region: Region) -> NDArray[Any]:
+    """The pixels of a region of an array; where they cannot be decoded, a refusal that names the chunk."""
+    try:
+        return np.asarray(opened.zarr[tuple(slice(start, stop) for start, stop in region)])
+    except Exception as error:
+        raise refusal_in(error) or _damage(opened, region, error) from error
+
+
+def refusal_in(error: BaseException) -> NgffError | None:
+    """The refusal of ours that an exception is, or that others have wrapped."""
+    if isinstance(error, NgffError):
+        return error
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return next((found for other in inner if (found := refusal_in(other)) is not None), None)
+
+
+def _damage(opened: Opened, region: Region, error: Exception) -> StoreError:
+    """Which write units are damaged: each is tried on its own."""
+    problems = []
+    for index in units(opened.grid, [region]):
+        part = intersection(unit_region(opened.grid, index), region)
+        try:
+            opened.zarr[tuple(slice(start, stop) for start, stop in part)]
+        except Exception as fault:  # noqa: BLE001 — whatever a codec raises
+            message = f"it cannot be decoded ({_said(fault)}). Restore it from a copy, or write its region again."
+            problems.append(Problem(joined(opened.home, opened.key(index)), message))
+    where = joined(opened.home, opened.path)
+    return StoreError(*problems or [Problem(where, f"{region} cannot be read ({_said(error)}). Try again.")])
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".strip(": ")

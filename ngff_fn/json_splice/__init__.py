@@ -1,0 +1,31 @@
+"""Changes a JSON text at some pointers and leaves its other bytes alone.
+
+``change`` is what most callers want: text, old value, new value. It is ``splice`` of the ``differences`` between them.
+
+syntax      bytes -> value: a strict parser that says what is wrong, and where
+writing     value -> text, in a style; the style of new documents
+document    the style of a text that is there: how its lists and objects are set
+edits       Put, Remove, Insert, Move; ``splice`` carries them out
+comparison  (old value, new value) -> edits
+"""
+
+from ngff_fn.json_splice.comparison import change, differences
+from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice
+from ngff_fn.json_splice.syntax import JsonSyntaxError, parse
+from ngff_fn.json_splice.writing import Pointer, dump, place
+
+__all__ = [
+    "Edit",
+    "Insert",
+    "JsonSyntaxError",
+    "Move",
+    "Pointer",
+    "Put",
+    "Remove",
+    "change",
+    "differences",
+    "dump",
+    "parse",
+    "place",
+    "splice",
+]

@@ -1,0 +1,154 @@
+"""From a snapshot and a wanted value to a plan: compares records, and encodes only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ngff_fn import codecs
+from ngff_fn.errors import InvalidValueError, Problem, refuse
+from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.plan.revision import revision
+from ngff_fn.records.arrays import same_encoding, same_keys
+from ngff_fn.records.consistency import inconsistencies
+from ngff_fn.records.image import Image, Level
+from ngff_fn.records.pixels import Fill, Stored, leaves
+from ngff_fn.records.snapshot import Documents, Root, Snapshot
+
+
+def diff(base: Snapshot, wanted: Root) -> Plan:
+    """How to make a store equal to a value: ``diff(s, s.root)`` is empty, but for a snapshot of nothing.
+
+    Parameters
+    ----------
+    base
+        What the store is now, or is to be created as (``mode`` ``w`` or ``w-``).
+    wanted
+        What it shall be.
+
+    Raises
+    ------
+    InvalidValueError
+        With all problems, where the value is not consistent in itself, or the version cannot express it.
+
+    >>> from ngff_fn.codecs import snapshot_from
+    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": [{"name": "y"}, {"name": "x"}]}}})
+    >>> diff(base, base.root).operations
+    ()
+    """
+    problems = [*inconsistencies(wanted), *codecs.expression_problems(wanted, base.version)]
+    refuse(problems, InvalidValueError)
+    if base.mode in ("w", "w-"):
+        return Plan(base=base, operations=tuple(_creation(base, wanted)))
+    if wanted == base.root:
+        return Plan(base=base)
+    _refuse_other_labels(base.root, wanted)
+    operations = tuple(_in_order(_changes(base, wanted)))
+    return Plan(base=base, operations=operations, compare=tuple(_compared(base, operations)) if operations else ())
+
+
+def applied(plan: Plan) -> Documents:
+    """The documents after the plan: they decode to the value that was wanted.
+
+    >>> from ngff_fn.codecs import snapshot_from
+    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": [{"name": "y"}, {"name": "x"}]}}})
+    >>> applied(diff(base, base.root)) == base.documents
+    True
+    """
+    texts = dict(plan.base.documents)
+    for operation in plan.operations:
+        match operation:
+            case CreateNode():
+                prefix = f"{operation.path}/" if operation.path else ""
+                texts.update({prefix + name: text for name, text in operation.documents.items()})
+            case PutDocument():
+                texts[operation.key] = operation.text
+            case RetireNode():
+                texts = {key: text for key, text in texts.items() if not key.startswith(f"{operation.path}/")}
+            case WriteArray():
+                pass
+    return Documents(texts)
+
+
+def _creation(base: Snapshot, wanted: Image) -> Iterator[Operation]:
+    group = Documents(codecs.encode_group(wanted, base.version))
+    yield CreateNode(path="", documents=group, carry=wanted.source)
+    for level in wanted.levels:
+        yield from _new_level(base, wanted, level)
+
+
+def _new_level(base: Snapshot, wanted: Image, level: Level) -> Iterator[Operation]:
+    mark = revision(level.array, level.pixels)
+    documents = codecs.encode_array(level, wanted.axes, base.version, {}, mark)
+    yield CreateNode(path=level.path, documents=Documents(documents))
+    if level.pixels != Fill(shape=level.array.shape, value=level.array.fill_value):
+        yield WriteArray(path=level.path, array=level.array, pixels=level.pixels)
+
+
+def _changes(base: Snapshot, wanted: Image) -> Iterator[Operation]:
+    before = {level.path: level for level in base.root.levels}
+    for level in wanted.levels:
+        if level.path not in before:
+            yield from _new_level(base, wanted, level)
+        elif level != before[level.path] or wanted.axes != base.root.axes:
+            yield from _changed_level(base, wanted, before[level.path], level)
+    texts = base.documents.of_node("")
+    for key, text in codecs.encode_group(wanted, base.version, texts).items():
+        if texts.get(key) != text:
+            yield PutDocument(key=key, before=texts.get(key), text=text)
+    kept = {level.path for level in wanted.levels}
+    for path in before:
+        if path not in kept:
+            yield RetireNode(path=path)
+
+
+def _changed_level(base: Snapshot, wanted: Image, before: Level, level: Level) -> Iterator[Operation]:
+    old, new = before.array, level.array
+    same_grid = old.shape == new.shape and same_encoding(old, new) and same_keys(old, new)
+    rewritten = level.pixels != before.pixels or not same_grid
+    texts = base.documents.of_node(level.path)
+    mark = (revision(new, level.pixels) or "0") if rewritten else None
+    for name, text in codecs.encode_array(level, wanted.axes, base.version, texts, mark).items():
+        if texts.get(name) != text:
+            yield PutDocument(key=f"{level.path}/{name}", before=texts.get(name), text=text)
+    if rewritten:
+        yield WriteArray(path=level.path, array=new, pixels=level.pixels, base=old)
+
+
+_ORDER = (CreateNode, WriteArray, PutDocument, RetireNode)
+
+
+def _in_order(operations: Iterator[Operation]) -> list[Operation]:
+    """What is new, pixels, documents of arrays, documents of groups, what is retired: every reference resolves."""
+    return sorted(operations, key=lambda operation: _ORDER.index(type(operation)))
+
+
+def _compared(base: Snapshot, operations: tuple[Operation, ...]) -> Iterator[tuple[str, bytes | None]]:
+    """The documents of the image, of the arrays that change, and of those whose pixels are taken."""
+    home, prefix = base.origin.home, f"{base.origin.path}/" if base.origin.path else ""
+    paths = {""}
+    for operation in operations:
+        match operation:
+            case WriteArray():
+                stored = [leaf for leaf in leaves(operation.pixels) if isinstance(leaf, Stored) and leaf.origin == home]
+                paths |= {leaf.path.removeprefix(prefix) for leaf in stored if leaf.path.startswith(prefix)}
+                if operation.base is not None:
+                    paths.add(operation.path)
+            case PutDocument():
+                paths.add(operation.key.rpartition("/")[0])
+            case RetireNode():
+                paths.add(operation.path)
+            case CreateNode():
+                pass
+    for path in sorted(paths):
+        texts = base.documents.of_node(path)
+        for name in texts:
+            yield (f"{path}/{name}" if path else name), texts[name]
+        if texts and ".zattrs" not in texts and base.version == "0.4":
+            yield (f"{path}/.zattrs" if path else ".zattrs"), None
+
+
+def _refuse_other_labels(before: Image, wanted: Image) -> None:
+    if wanted.labels != before.labels:
+        message = "the labels beside the image cannot be changed yet, and would not fit another image."
+        cure = "Create a new store, or replace this one with create(overwrite=True)."
+        raise InvalidValueError(Problem("labels", f"{message} {cure}"))

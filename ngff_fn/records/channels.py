@@ -1,0 +1,89 @@
+"""Channels: what the "omero" metadata says of each one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from ngff_fn.errors import NotThereError, Problem
+from ngff_fn.frozen_json import EMPTY, FrozenMap
+from ngff_fn.records.axes import channel_axis
+
+if TYPE_CHECKING:
+    from ngff_fn.records.image import Image
+
+
+@frozen(kw_only=True)
+class Window:
+    """Contrast limits: what is shown (start to end) of what there may be (min to max); None where the document has none."""
+
+    start: float | None = None
+    end: float | None = None
+    min: float | None = None
+    max: float | None = None
+    extra: FrozenMap = field(default=EMPTY)
+
+
+@frozen(kw_only=True)
+class Channel:
+    """One channel of an image; what is None is not in the document.
+
+    Parameters
+    ----------
+    label
+        The name.
+    color
+        ``RRGGBB``.
+    window
+        Contrast limits.
+    active, coefficient, family, inverted
+        How it is shown.
+    extra
+        Keys of the channel that this library does not know.
+    """
+
+    label: str
+    color: str | None = None
+    window: Window | None = None
+    active: bool | None = None
+    coefficient: float | None = None
+    family: str | None = None
+    inverted: bool | None = None
+    extra: FrozenMap = field(default=EMPTY)
+
+
+def channel_names(node: Image) -> tuple[str, ...]:
+    """The names of the channels; without omero "0", "1" …, without a channel axis none.
+
+    >>> from ngff_fn.records.axes import axes_from
+    >>> from ngff_fn.records.image import Image
+    >>> channel_names(Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"), Channel(label="GFP"))))
+    ('DAPI', 'GFP')
+    """
+    if node.channels is not None:
+        return tuple(channel.label for channel in node.channels)
+    axis = channel_axis(node)
+    if axis is None or not node.levels:
+        return ()
+    return tuple(map(str, range(node.levels[0].array.shape[axis])))
+
+
+def channel_index(node: Image, name: str) -> int:
+    """The position of a channel along the channel axis.
+
+    Raises
+    ------
+    NotThereError
+        (a KeyError) where no channel has the name.
+
+    >>> from ngff_fn.records.axes import axes_from
+    >>> from ngff_fn.records.image import Image
+    >>> channel_index(Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"),)), "DAPI")
+    0
+    """
+    names = channel_names(node)
+    if name not in names:
+        there = ", ".join(names) or "none"
+        raise NotThereError(Problem("omero.channels", f"no channel {name!r}; the image has: {there}."))
+    return names.index(name)

@@ -1,0 +1,142 @@
+"""An image: its axes, its levels from the largest to the smallest, and its channels."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from ngff_fn.errors import NotThereError, OutOfRangeError, Problem, WrongTypeError
+from ngff_fn.frozen_json import EMPTY, FrozenMap
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.axes import Axis, axis_names
+from ngff_fn.records.channels import Channel
+from ngff_fn.records.pixels import Pixels
+
+
+@frozen(kw_only=True)
+class Unread:
+    """Stands where a part of the hierarchy was not read; edits carry it along, what needs its inside refuses."""
+
+    path: str
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where a node is: the canonical identity of the outermost group, and the path below it ("" for itself)."""
+
+    home: str
+    path: str = ""
+
+
+@frozen(kw_only=True)
+class Level:
+    """One resolution of an image.
+
+    Parameters
+    ----------
+    path
+        Of the array, relative to the image's group.
+    scale, translation
+        In the unit of each axis; a translation of None is none.
+    array
+        What has to be known to create the array.
+    pixels
+        What it shall contain, in the array's shape.
+    extra
+        What this library does not know: ``dataset`` (keys of its entry in the multiscale), ``attributes`` (of the
+        array).
+    """
+
+    path: str
+    scale: tuple[float, ...]
+    translation: tuple[float, ...] | None = None
+    array: ArraySpec
+    pixels: Pixels
+    extra: FrozenMap = field(default=EMPTY)
+
+
+@frozen(kw_only=True)
+class Image:
+    """A multiscale image as a value.
+
+    Parameters
+    ----------
+    axes
+        What the dimensions mean.
+    levels
+        From the largest to the smallest; none in an image that is still empty.
+    channels
+        What "omero" says of each channel; None where there is no "omero".
+    name, method, metadata
+        Of the multiscale; ``method`` is its ``type``, how the pyramid was made.
+    scale, translation
+        The transformation of the whole multiscale, applied after each level's; None where there is none.
+    labels
+        ``Unread`` where the group has a group ``labels``.
+    source
+        Where the group is that this image was read from: what lies there beside the records goes where the image goes.
+    extra
+        What this library does not know, by section: ``attributes`` (of the group), ``ome``, ``multiscale``, ``omero``,
+        and ``multiscales`` (the entries after the first).
+    """
+
+    axes: tuple[Axis, ...]
+    levels: tuple[Level, ...] = ()
+    channels: tuple[Channel, ...] | None = None
+    name: str | None = None
+    method: str | None = None
+    metadata: FrozenMap | None = None
+    scale: tuple[float, ...] | None = None
+    translation: tuple[float, ...] | None = None
+    labels: Unread | None = None
+    source: Place | None = None
+    extra: FrozenMap = field(default=EMPTY)
+
+
+def level_index(image: Image, level: int | str) -> int:
+    """The position of a level that is named by its path or its index.
+
+    Raises
+    ------
+    NotThereError
+        (a KeyError) where no level has the path; OutOfRangeError (an IndexError) for an index, WrongTypeError (a
+        TypeError) for what is neither.
+
+    >>> from ngff_fn.records.axes import axes_from
+    >>> level_index(Image(axes=axes_from("yx")), 0)
+    Traceback (most recent call last):
+    ngff_fn.errors.OutOfRangeError: levels: no level 0; the image has none. Add one with add_level.
+    """
+    paths = [entry.path for entry in image.levels]
+    there = f"the image has {', '.join(paths)}." if paths else "the image has none. Add one with add_level."
+    if isinstance(level, str):
+        if level not in paths:
+            raise NotThereError(Problem("levels", f"no level {level!r}; {there}"))
+        return paths.index(level)
+    if isinstance(level, bool) or not hasattr(level, "__index__"):
+        raise WrongTypeError(Problem("levels", f"{level!r} is neither a path nor an index; {there}"))
+    if not -len(paths) <= level < len(paths):
+        raise OutOfRangeError(Problem("levels", f"no level {level!r}; {there}"))
+    return int(level) % len(paths)
+
+
+def level_at(node: Image, level: int | str) -> Level:
+    """The level that is named by its path or its index.
+
+    Raises
+    ------
+    NotThereError, OutOfRangeError
+        (a KeyError, an IndexError) that names the levels there are.
+    """
+    return node.levels[level_index(node, level)]
+
+
+def sizes(image: Image, level: int | str = 0) -> dict[str, int]:
+    """Elements of a level by axis name.
+
+    >>> from ngff_fn.records.axes import axes_from
+    >>> from ngff_fn.records.pixels import fill
+    >>> array = ArraySpec(shape=(4, 6), dtype="uint8", chunks=(4, 6))
+    >>> sizes(Image(axes=axes_from("yx"), levels=(Level(path="0", scale=(1.0, 1.0), array=array, pixels=fill((4, 6))),)))
+    {'y': 4, 'x': 6}
+    """
+    return dict(zip(axis_names(image), level_at(image, level).array.shape, strict=True))

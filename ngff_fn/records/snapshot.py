@@ -1,0 +1,89 @@
+"""A snapshot: the value that a store had, and the documents it was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+from ngff_fn.errors import Problem
+from ngff_fn.records.image import Image, Place
+
+Root: TypeAlias = Image
+Version: TypeAlias = Literal["0.4", "0.5"]
+Mode: TypeAlias = Literal["r", "r+", "w", "w-"]
+Layout: TypeAlias = Literal["fov", "tiled"]
+VERSIONS: tuple[Version, ...] = ("0.4", "0.5")
+
+
+class Documents(Mapping[str, bytes]):
+    """Metadata documents by store key, such as ``0/.zarray``: hashable, and never changed.
+
+    >>> Documents({".zgroup": b"{}"})[".zgroup"]
+    b'{}'
+    """
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Mapping[str, bytes] | None = None) -> None:
+        self._texts = dict(texts or {})
+
+    def __getitem__(self, key: str) -> bytes:
+        return self._texts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._texts.items()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Documents) and self._texts == other._texts
+
+    def __repr__(self) -> str:
+        return f"Documents({self._texts!r})"
+
+    def __reduce__(self) -> tuple[type[Documents], tuple[dict[str, bytes]]]:
+        return Documents, (self._texts,)
+
+    def below(self, path: str) -> Documents:
+        """The documents below a path, by their keys from there."""
+        prefix = f"{path}/" if path else ""
+        return Documents({key[len(prefix) :]: text for key, text in self.items() if key.startswith(prefix)})
+
+    def of_node(self, path: str) -> Documents:
+        """The documents of the node at a path itself."""
+        return Documents({key: text for key, text in self.below(path).items() if "/" not in key})
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """What was read, and is edited: the only record that knows the version.
+
+    Parameters
+    ----------
+    origin
+        Where the root is; ``Place(home="")`` for documents that are in no store.
+    version
+        Of OME-NGFF.
+    root
+        The value.
+    documents
+        By store key below the root (such as ``0/.zarray``), the bytes that were read; empty for a snapshot of nothing.
+    problems
+        What was read leniently, each with its location.
+    mode
+        ``r``: a plan from it is refused by ``commit``; ``w``: what is at the origin is replaced by the commit;
+        ``w-``: nothing may be there.
+    """
+
+    origin: Place
+    version: Version
+    root: Root
+    documents: Documents = field(factory=Documents)
+    problems: tuple[Problem, ...] = ()
+    mode: Mode = "r+"

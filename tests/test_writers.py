@@ -1,0 +1,179 @@
+"""Several writers on one image: no acknowledged update is lost, and nothing old is published over something new."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from zarr.storage import MemoryStore
+
+import ngff_fn as nf
+from ngff_fn import curried as c
+
+pytestmark = pytest.mark.timeout(280)
+FORK = multiprocessing.get_context("fork")
+UPDATES = 200
+
+
+def shared_image(store: Any, version: str) -> None:
+    """Two channels of 20 x 20 tiles of 4 x 4."""
+    data = np.zeros((2, 80, 80), dtype="uint16")
+    image = nf.image_from(data, axes="cyx", channel_names=["a", "b"], chunks=(1, 4, 4))
+    nf.create(store, image, version=version)
+
+
+def write(store: Any, channel: int, updates: int) -> None:
+    """Updates of one writer: its channel's contrast limits, the scale of its axis, and one tile each."""
+    name, axis = ("a", "y") if channel == 0 else ("b", "x")
+    for number in range(updates):
+        match number % 3:
+            case 0:
+                nf.update(store, c.set_contrast_limits(name, start=number, end=1000))
+            case 1:
+                nf.update(store, c.set_scale({axis: 1.0 + number}))
+            case _:
+                row, column = divmod(number, 20)
+                tile = ((channel, channel + 1), (row * 4, row * 4 + 4), (column * 4, column * 4 + 4))
+                nf.update(store, c.set_region(0, tile, np.full((1, 4, 4), number + 1, dtype="uint16")))
+
+
+def check_every_update(store: Any, updates: int) -> None:
+    snapshot = nf.open_ome_zarr(store)
+    root = snapshot.root
+    contrasts = [number for number in range(updates) if number % 3 == 0]
+    scales = [number for number in range(updates) if number % 3 == 1]
+    for channel in range(2):
+        window = root.channels[channel].window
+        assert window is not None
+        assert window.start == contrasts[-1]
+    assert nf.scale(root)["y"] == nf.scale(root)["x"] == 1.0 + scales[-1]
+    expected = np.zeros((2, 80, 80), dtype="uint16")
+    for number in range(2, updates, 3):
+        row, column = divmod(number, 20)
+        expected[:, row * 4 : row * 4 + 4, column * 4 : column * 4 + 4] = number + 1
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), expected)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_no_update_of_two_processes_is_lost(version: str, tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, version)
+    processes = [FORK.Process(target=write, args=(store, channel, UPDATES)) for channel in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    check_every_update(store, UPDATES)
+    print(f"{version}: {2 * UPDATES} of {2 * UPDATES} updates are there")
+
+
+def test_no_update_of_two_threads_in_memory_is_lost() -> None:
+    store = MemoryStore()
+    shared_image(store, "0.5")
+    threads = [threading.Thread(target=write, args=(store, channel, 60)) for channel in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check_every_update(store, 60)
+
+
+def test_a_plan_that_another_writer_overtook_is_a_conflict_and_changes_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, "0.4")
+    base = nf.open_ome_zarr(store, mode="r+")
+    plan = nf.diff(base, nf.set_scale(base.root, y=2.0))
+    nf.update(store, c.rename_channel("a", "z"))
+    with pytest.raises(nf.ConflictError, match="has changed"):
+        nf.commit(store, plan)
+    assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 1.0
+
+
+def test_edits_are_run_again_on_the_new_state_when_another_writer_came_first(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, "0.4")
+    runs: list[float] = []
+
+    def double(image: nf.Image) -> nf.Image:
+        if not runs:
+            nf.update(store, c.set_scale(y=10.0))
+        runs.append(nf.scale(image)["y"])
+        return nf.set_scale(image, y=2 * runs[-1])
+
+    done = nf.update(store, double)
+    assert (runs, done.replays) == ([1.0, 10.0], 1)
+    assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 20.0
+
+
+def test_an_update_gives_up_after_its_timeout(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, "0.4")
+    steps = iter(range(10**6))
+
+    def overtaken(image: nf.Image) -> nf.Image:
+        nf.update(store, c.set_scale(y=1.0 + next(steps)))
+        return nf.set_scale(image, x=2.0)
+
+    with pytest.raises(nf.ConflictError):
+        nf.update(store, overtaken, timeout=0.3)
+
+
+def test_a_lazy_array_refuses_to_show_other_pixels_than_it_was_opened_on(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, "0.5")
+    lazy = nf.open_array(store, "0")
+    assert lazy[0, 0, 0] == 0
+    nf.update(store, c.set_region(0, ((0, 1), (0, 4), (0, 4)), 7))
+    with pytest.raises(nf.ConflictError, match="Open it again"):
+        lazy[0, 0, 0]
+    assert nf.open_array(store, "0")[0, 0, 0] == 7
+
+
+def test_a_recipe_of_pixels_that_have_changed_is_refused(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    shared_image(store, "0.4")
+    base = nf.open_ome_zarr(store, mode="r+")
+    nf.update(store, c.set_region(0, ((0, 1), (0, 4), (0, 4)), 7))
+    with pytest.raises(nf.ConflictError):
+        nf.evaluate(base.root, 0)
+
+
+def _overwrite(store: Path, running: Any, log: Path) -> None:
+    """Overwrite level 0 again and again, and log which value goes with which document."""
+    value = 1
+    with log.open("a") as lines:
+        while running.is_set():
+            done = nf.update(store, c.set_region(0, ((0, 64), (0, 64)), value % 200), timeout=120)
+            lines.write(f"{done.snapshot.documents['0/zarr.json'].hex()} {value % 200}\n")
+            lines.flush()
+            value += 1
+
+
+def test_a_pyramid_is_never_older_than_the_level_it_was_made_from(tmp_path: Path) -> None:
+    store, log = tmp_path / "image.zarr", tmp_path / "log"
+    data = np.zeros((64, 64), dtype="uint8")
+    nf.create(store, nf.image_from(data, axes="yx", chunks=(16, 16)), version="0.5")
+    running = FORK.Event()
+    running.set()
+    process = FORK.Process(target=_overwrite, args=(store, running, log))
+    process.start()
+    published: list[tuple[str, set[int]]] = []
+    try:
+        while len(published) < 10 and process.is_alive():
+            done = nf.update(store, c.without_pyramid(), timeout=60)
+            done = nf.update(store, c.with_pyramid(levels=2), timeout=60)
+            level = set(nf.to_numpy(store, "1").ravel().tolist())
+            published.append((done.snapshot.documents["0/zarr.json"].hex(), level))
+    finally:
+        running.clear()
+        process.join()
+    assert process.exitcode == 0
+    values = {document: int(value) for document, value in (line.split() for line in log.read_text().splitlines())}
+    for document, level in published:
+        assert level == {values.get(document, 0)}
+    assert len(published) == 10
