@@ -132,6 +132,7 @@ if TYPE_CHECKING:
         Stored as Stored,
     )
     from ngff_fn.records.snapshot import Documents as Documents, Snapshot as Snapshot
+    from ngff_fn.rules import validate as validate
     from ngff_fn.views.tree import format_tree as format_tree
 
 # The one table that decides when the program runs; a test holds the imports above against it.
@@ -176,10 +177,11 @@ _NAMES = {
     "records.nodes": "is_leaf is_root listed node_at",
     "records.pixels": "Downsample Fill Given Mosaic Pixels Select Stored",
     "records.snapshot": "Documents Snapshot",
+    "rules": "validate",
     "views.tree": "format_tree",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 if not TYPE_CHECKING:  # else any name would seem to be there
 

@@ -24,7 +24,20 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, ove
 import attrs
 import toolz
 
-from ngff_fn.edits import axes, channels, contrast, coordinates, extra, levels, pyramid, rendering, select, transforms
+from ngff_fn.edits import (
+    axes,
+    channels,
+    contrast,
+    coordinates,
+    encoding,
+    extra,
+    levels,
+    pyramid,
+    rendering,
+    select,
+    tiles,
+    transforms,
+)
 from ngff_fn.edits.arguments import is_array
 from ngff_fn.errors import Problem, WrongTypeError
 
@@ -168,6 +181,8 @@ set_multiscale_scale = step(coordinates.set_multiscale_scale)
 set_multiscale_translation = step(coordinates.set_multiscale_translation)
 set_scale = step(coordinates.set_scale)
 set_translation = step(coordinates.set_translation)
+astype = step(encoding.astype)
+rechunk = step(encoding.rechunk)
 remove_extra: Callable[..., Step[Any, Any]] = step(extra.remove_extra)
 set_extra: Callable[..., Step[Any, Any]] = step(extra.set_extra)
 add_level = step(levels.add_level)
@@ -180,9 +195,11 @@ set_channel_active = step(rendering.set_channel_active)
 set_channel_color = step(rendering.set_channel_color)
 concatenate = step(select.concatenate)
 crop = step(select.crop)
+make_tiles = step(tiles.make_tiles)
+set_tile = step(tiles.set_tile)
 set_transform = step(transforms.set_transform)
 
-_Any: TypeAlias = Callable[[Any], Any]
+_Of: TypeAlias = Callable[[Subject], Result]
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -196,101 +213,84 @@ K = TypeVar("K")
 L = TypeVar("L")
 
 
+# fmt: off — one line for each number of steps, as far as it goes
 @overload
 def pipe(value: A, /) -> A: ...
 @overload
-def pipe(value: A, a: Callable[[A], B], /) -> B: ...
+def pipe(value: A, a: _Of[A, B], /) -> B: ...
 @overload
-def pipe(value: A, a: Callable[[A], B], b: Callable[[B], C], /) -> C: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], /) -> C: ...
 @overload
-def pipe(value: A, a: Callable[[A], B], b: Callable[[B], C], c: Callable[[C], D], /) -> D: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], /) -> D: ...
 @overload
-def pipe(value: A, a: Callable[[A], B], b: Callable[[B], C], c: Callable[[C], D], d: Callable[[D], E], /) -> E: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], /) -> E: ...
 @overload
-def pipe(
-    value: A, a: Callable[[A], B], b: Callable[[B], C], c: Callable[[C], D], d: Callable[[D], E], e: Callable[[E], F], /
-) -> F: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F], /) -> F: ...
 @overload
-def pipe(
-    value: A,
-    a: Callable[[A], B],
-    b: Callable[[B], C],
-    c: Callable[[C], D],
-    d: Callable[[D], E],
-    e: Callable[[E], F],
-    f: Callable[[F], G],
-    /,
-) -> G: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F], f: _Of[F, G], /) -> G: ...
 @overload
 def pipe(
-    value: A,
-    a: Callable[[A], B],
-    b: Callable[[B], C],
-    c: Callable[[C], D],
-    d: Callable[[D], E],
-    e: Callable[[E], F],
-    f: Callable[[F], G],
-    g: Callable[[G], H],
-    /,
+    value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F], f: _Of[F, G], g: _Of[G, H], /
 ) -> H: ...
 @overload
 def pipe(
     value: A,
-    a: Callable[[A], B],
-    b: Callable[[B], C],
-    c: Callable[[C], D],
-    d: Callable[[D], E],
-    e: Callable[[E], F],
-    f: Callable[[F], G],
-    g: Callable[[G], H],
-    h: Callable[[H], J],
+    a: _Of[A, B],
+    b: _Of[B, C],
+    c: _Of[C, D],
+    d: _Of[D, E],
+    e: _Of[E, F],
+    f: _Of[F, G],
+    g: _Of[G, H],
+    h: _Of[H, J],
     /,
 ) -> J: ...
 @overload
 def pipe(
     value: A,
-    a: Callable[[A], B],
-    b: Callable[[B], C],
-    c: Callable[[C], D],
-    d: Callable[[D], E],
-    e: Callable[[E], F],
-    f: Callable[[F], G],
-    g: Callable[[G], H],
-    h: Callable[[H], J],
-    j: Callable[[J], K],
+    a: _Of[A, B],
+    b: _Of[B, C],
+    c: _Of[C, D],
+    d: _Of[D, E],
+    e: _Of[E, F],
+    f: _Of[F, G],
+    g: _Of[G, H],
+    h: _Of[H, J],
+    j: _Of[J, K],
     /,
 ) -> K: ...
 @overload
 def pipe(
     value: A,
-    a: Callable[[A], B],
-    b: Callable[[B], C],
-    c: Callable[[C], D],
-    d: Callable[[D], E],
-    e: Callable[[E], F],
-    f: Callable[[F], G],
-    g: Callable[[G], H],
-    h: Callable[[H], J],
-    j: Callable[[J], K],
-    k: Callable[[K], L],
+    a: _Of[A, B],
+    b: _Of[B, C],
+    c: _Of[C, D],
+    d: _Of[D, E],
+    e: _Of[E, F],
+    f: _Of[F, G],
+    g: _Of[G, H],
+    h: _Of[H, J],
+    j: _Of[J, K],
+    k: _Of[K, L],
     /,
 ) -> L: ...
 @overload
 def pipe(
     value: Any,
-    a: _Any,
-    b: _Any,
-    c: _Any,
-    d: _Any,
-    e: _Any,
-    f: _Any,
-    g: _Any,
-    h: _Any,
-    j: _Any,
-    k: _Any,
+    a: _Of[Any, Any],
+    b: _Of[Any, Any],
+    c: _Of[Any, Any],
+    d: _Of[Any, Any],
+    e: _Of[Any, Any],
+    f: _Of[Any, Any],
+    g: _Of[Any, Any],
+    h: _Of[Any, Any],
+    j: _Of[Any, Any],
+    k: _Of[Any, Any],
     /,
-    *steps: _Any,
+    *steps: _Of[Any, Any],
 ) -> Any: ...
+# fmt: on
 def pipe(value: Any, /, *steps: Callable[[Any], Any]) -> Any:
     """The value after all steps, one after the other; ``toolz.pipe`` with types for up to ten of them.
 

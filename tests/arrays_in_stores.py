@@ -25,7 +25,7 @@ class Home:
     """A store in memory or in a directory, with a group at its root."""
 
     def __init__(self, directory: Path | None = None, version: Version = "0.5") -> None:
-        self.version = version
+        self.version: Version = version
         self.store: Any = MemoryStore() if directory is None else LocalStore(directory)
         zarr.create_group(self.store, zarr_format=self.format)
         self.files: Files = address_of(self.store).files

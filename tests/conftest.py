@@ -3,7 +3,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,17 @@ def conformance() -> Path:
     if not directory.is_dir():
         pytest.skip("the specifications and real stores are not there: ../shared/conformance, beside the checkout")
     return directory
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder for thousands of flushed files: on a memory-backed file system where there is one."""
+    memory = Path("/dev/shm")  # noqa: S108 — a folder of its own is made in it
+    if not (memory.is_dir() and os.access(memory, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

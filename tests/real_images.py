@@ -21,6 +21,7 @@ ROOTS = {
         "data/valid/image-02.zarr",
         "data/valid/image-03.zarr",
         "data/valid/image-04.zarr",
+        "data/warning/image-01.zarr",
         "data/valid/plate-01.zarr/A/1/0",
     ],
     "viv_blobs_v04_v05": ["ome-zarr/blobs_image_v04.ome.zarr", "ome-zarr/blobs_image_v05.ome.zarr"],
@@ -28,7 +29,7 @@ ROOTS = {
     "ngio_v05": [f"v05/images/test_image_{axes}.zarr" for axes in ["c1yx", "cyx", "czyx", "tcyx", "tczyx", "tyx", "tzyx", "yx", "zyx"]],
 }
 IMAGES = [f"{store}/{path}" for store, paths in ROOTS.items() for path in paths]
-REFUSED = ["omezarr_examples_v04/data/warning/image-01.zarr"] + [
+REFUSED = [
     f"omezarr_examples_v04/data/invalid/image-0{number}.zarr" for number in (1, 2, 3)
 ]
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from attrs import evolve
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ngff_fn.edits.image_from import image_from
 from ngff_fn.records.image import Image
+from ngff_fn.records.pixels import Stored
 from tests.reference import reference_pixels
 
 Array = NDArray[Any]
@@ -67,3 +69,23 @@ def boxes(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[tuple[int, int], ...
 
 def cut(array: Array, box: tuple[tuple[int, int], ...]) -> Array:
     return array[tuple(slice(start, stop) for start, stop in box)]
+
+
+class Lazy:
+    """An array of which every read is an error."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+
+    def __getitem__(self, index: Any) -> Any:
+        raise AssertionError(index)
+
+
+def with_stored_pixels(image: Image) -> Image:
+    """As if it had been read from a store."""
+    levels = [
+        evolve(level, pixels=Stored(origin="home", path=level.path, array=level.array, token=level.path))
+        for level in image.levels
+    ]
+    return evolve(image, levels=tuple(levels))

@@ -50,8 +50,8 @@ def expected_files(store: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
-def test_a_killed_writer_leaves_before_or_after(version: str, name: str, tmp_path: Path) -> None:
-    trial = prepared(version, name, tmp_path)
+def test_a_killed_writer_leaves_before_or_after(version: str, name: str, quick_path: Path) -> None:
+    trial = prepared(version, name, quick_path)
     assert trial.before != trial.after
     seen = set()
     for point in points(trial):
@@ -69,8 +69,8 @@ def test_a_killed_writer_leaves_before_or_after(version: str, name: str, tmp_pat
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
-def test_a_store_that_fails_leaves_before_or_after_and_says_so(version: str, name: str, tmp_path: Path) -> None:
-    trial = prepared(version, name, tmp_path)
+def test_a_store_that_fails_leaves_before_or_after_and_says_so(version: str, name: str, quick_path: Path) -> None:
+    trial = prepared(version, name, quick_path)
 
     def fail() -> None:
         raise OSError(28, "No space left on device")

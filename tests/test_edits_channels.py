@@ -527,7 +527,12 @@ def test_keywords_come_before_the_window() -> None:
     ("window", "limits", "error", "message"),
     [
         (None, {"start": 5, "end": 4}, InvalidValueError, "min 0, start 5, end 4, max 65535 are not in this order"),
-        (None, {"end": 70000}, InvalidValueError, "min 0, start 0, end 70000, max 65535 are not in this order"),
+        (
+            None,
+            {"end": 70000, "max": 65535},
+            InvalidValueError,
+            "min 0, start 0, end 70000, max 65535 are not in this order",
+        ),
         (None, {"start": -1}, InvalidValueError, "min 0, start -1"),
         (None, {"start": math.nan}, InvalidValueError, "window.start: nan is not a finite number"),
         (None, {"end": math.inf}, InvalidValueError, "window.end: inf is not a finite number"),

@@ -10,8 +10,6 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngff_fn.edits.codec_chain import codec_chain
-from ngff_fn.edits.fill_values import converted, fill_value_for
 from ngff_fn.edits.image_from import image_from
 from ngff_fn.edits.levels import add_level, add_level_zeros, remove_level, set_region
 from ngff_fn.errors import (
@@ -19,31 +17,18 @@ from ngff_fn.errors import (
     NgffError,
     NotThereError,
     OutOfRangeError,
-    UnsupportedError,
     WrongTypeError,
 )
-from ngff_fn.frozen_json import FrozenMap, freeze, same
 from ngff_fn.records.arrays import DEFAULT_COMPRESSORS
-from ngff_fn.records.axes import Axis, axes_from
+from ngff_fn.records.axes import axes_from
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image
 from ngff_fn.records.pixels import Fill, Given
-from tests.small_images import Array, boxes, cut, images, pixels_of, random_array
+from tests.small_images import Array, Lazy, boxes, cut, images, pixels_of, random_array
 
 EMPTY = Image(axes=axes_from("zyx"))
 ZEROS = np.zeros((4, 6, 6), "uint16")
-
-
-class Lazy:
-    """An array of which every read is an error."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
-        self.shape = shape
-        self.dtype = np.dtype(dtype)
-
-    def __getitem__(self, index: Any) -> Any:
-        raise AssertionError(index)
 
 
 # --- add_level --------------------------------------------------------------------------------------------------------
@@ -226,105 +211,6 @@ def test_zeros_write_no_pixels() -> None:
     assert level.array.fill_value == "NaN"
 
 
-# --- codecs and fill values -------------------------------------------------------------------------------------------
-
-
-def test_codecs_are_split_by_kind() -> None:
-    chain = codec_chain(
-        [
-            {"name": "transpose", "configuration": {"order": [1, 0]}},
-            {"name": "bytes", "configuration": {"endian": "big"}},
-            "zstd",
-            "crc32c",
-        ]
-    )
-    assert [codec["name"] for codec in chain.filters] == ["transpose"]
-    assert chain.serializer == FrozenMap({"name": "bytes", "configuration": FrozenMap({"endian": "big"})})
-    assert [codec["name"] for codec in chain.compressors] == ["zstd", "crc32c"]
-
-
-def test_the_usual_serializer_is_left_out() -> None:
-    assert codec_chain(["bytes"]).serializer is None
-    assert codec_chain([{"name": "bytes", "configuration": {"endian": "little"}}]).serializer is None
-
-
-def test_no_codecs_compress_nothing() -> None:
-    assert codec_chain([]).compressors == ()
-
-
-def test_blosc_has_its_whole_configuration_and_no_typesize() -> None:
-    (blosc,) = codec_chain([{"name": "blosc", "configuration": {"cname": "lz4", "typesize": 2}}]).compressors
-    wanted = {"cname": "lz4", "clevel": 1, "shuffle": "bitshuffle", "blocksize": 0}
-    assert blosc == freeze({"name": "blosc", "configuration": wanted})
-
-
-@pytest.mark.parametrize(
-    ("codecs", "message", "error"),
-    [
-        (["lz5"], "no codec 'lz5'", UnsupportedError),
-        (["sharding_indexed"], "shards_ratio", InvalidValueError),
-        (["zstd", "transpose"], "needs its order", InvalidValueError),
-        (["zstd", {"name": "transpose", "configuration": {"order": [0]}}], "filters come first", InvalidValueError),
-        (["bytes", "numcodecs.pcodec"], "at most one serializer", InvalidValueError),
-        ([{"name": "blosc", "configuration": {"cname": "lz9"}}], "none of blosclz", InvalidValueError),
-        ([{"name": "gzip", "configuration": [1]}], "no mapping", WrongTypeError),
-        ([{"name": "gzip", "configuration": {"level": {1}}}], "not JSON", WrongTypeError),
-        ([{"id": "gzip"}], "neither a name", WrongTypeError),
-        ([7], "neither a name", WrongTypeError),
-        ("zstd", "no sequence", WrongTypeError),
-    ],
-)
-def test_codecs_that_cannot_be_are_refused_with_their_place(codecs: Any, message: str, error: type[NgffError]) -> None:
-    with pytest.raises(error, match=f"codecs.*{message}"):
-        add_level(EMPTY, "0", ZEROS, codecs=codecs)
-
-
-@pytest.mark.parametrize(
-    ("value", "dtype"),
-    [
-        *[(256, "uint8"), (-1, "uint8"), (0.5, "uint8"), (2, "bool"), (1j, "float32")],
-        *[(1e39, "float32"), (70000, "float16"), (10**400, "float64")],
-        *[("7", "uint8"), ("nan", "float32"), (None, "uint8"), ("NaN", "int8")],
-    ],
-)
-def test_a_fill_value_fits_into_its_dtype(value: Any, dtype: str) -> None:
-    with pytest.raises(InvalidValueError, match="fill_value"):
-        add_level_zeros(EMPTY, "0", (1, 1, 1), dtype, fill_value=value)
-
-
-@pytest.mark.parametrize(
-    ("value", "dtype", "spelled"),
-    [
-        (np.uint8(7), "uint8", 7),
-        (0, "float32", 0.0),
-        (True, "bool", True),
-        (1, "bool", True),
-        (np.float32("nan"), "float32", "NaN"),
-        (-np.inf, "float64", "-Infinity"),
-        ("Infinity", "float64", "Infinity"),
-        ("0x7fc00000", "float32", "NaN"),
-        (1 - 2j, "complex64", (1.0, -2.0)),
-    ],
-)
-def test_a_fill_value_is_spelled_as_zarr_spells_it(value: Any, dtype: str, spelled: Any) -> None:
-    assert same(fill_value_for(value, dtype, "fill_value"), spelled)
-
-
-WHOLE_NUMBERS = st.sampled_from(["uint8", "uint16", "uint32", "int8", "int16", "int32", "int64"])
-
-
-@given(st.data(), WHOLE_NUMBERS, st.sampled_from(["bool", "uint8", "uint16", "int8", "int32", "float32", "float64"]))
-def test_a_fill_value_is_converted_as_numpy_converts(data: st.DataObject, source: str, target: str) -> None:
-    info = np.iinfo(source)
-    value = data.draw(st.integers(int(info.min), int(info.max)))
-    assert converted(value, source, target) == np.array(value, source).astype(target).item()
-
-
-@given(st.floats(-100, 100), st.sampled_from(["bool", "int8", "int64", "float16", "float32", "float64"]))
-def test_a_float_is_converted_as_numpy_converts(value: float, target: str) -> None:
-    assert converted(value, "float64", target) == np.array(value).astype(target).item()
-
-
 # --- remove_level -----------------------------------------------------------------------------------------------------
 
 
@@ -464,72 +350,6 @@ def test_what_is_overwritten_is_forgotten() -> None:
 def test_a_region_without_elements_changes_nothing() -> None:
     image = image_from(numbers(), axes="yx")
     assert set_region(image, 0, {"y": (2, 2)}, np.zeros((0, 6), "uint16")) == image
-
-
-# --- image_from -------------------------------------------------------------------------------------------------------
-
-
-def test_an_image_from_an_array_has_one_level_called_0_and_no_omero() -> None:
-    image = image_from(numbers(), axes="yx", name="cells")
-    assert ([level.path for level in image.levels], image.channels, image.name) == (["0"], None, "cells")
-    np.testing.assert_array_equal(pixels_of(image), numbers())
-
-
-def test_axes_have_their_types_and_default_units() -> None:
-    image = image_from(np.zeros((1, 1, 1, 1, 1)), axes="tczyx")
-    assert [(axis.type, axis.unit) for axis in image.axes] == [
-        ("time", "second"),
-        ("channel", None),
-        *[("space", "micrometer")] * 3,
-    ]
-
-
-def test_axes_may_be_records_and_units_are_given_in_order_or_by_name() -> None:
-    axes: list[str | Axis] = [Axis(name="Q", type="custom"), "y", "x"]
-    by_order = image_from(np.zeros((1, 2, 2)), axes=axes, units=[None, "nm", "nm"])
-    by_name = image_from(np.zeros((1, 2, 2)), axes=axes, units={"y": "nanometer", "x": "nm"})
-    assert by_order.axes == by_name.axes
-    assert [axis.unit for axis in by_name.axes] == [None, "nanometer", "nanometer"]
-
-
-def test_channel_names_make_omero_as_new_channels_have_it() -> None:
-    image = image_from(np.zeros((2, 4, 4), "uint16"), axes="cyx", channel_names=["DAPI", "GFP"])
-    assert image.channels is not None
-    assert [(channel.label, channel.color, channel.active) for channel in image.channels] == [
-        ("DAPI", "0000FF", True),
-        ("GFP", "00FF00", False),
-    ]
-    assert image.channels[0].window is not None
-    assert image.channels[0].window.max == 65535
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        ({"axes": "yx", "channel_names": ["a"]}, InvalidValueError),
-        ({"axes": "cx", "channel_names": ["a"]}, InvalidValueError),
-        ({"axes": "cx", "channel_names": ["a", "a", "b", "c"]}, InvalidValueError),
-        ({"axes": "cx", "channel_names": "abcd"}, WrongTypeError),
-        ({"axes": "zyx"}, InvalidValueError),
-        ({"axes": "xt"}, InvalidValueError),
-        ({"axes": "yy"}, InvalidValueError),
-        ({"axes": "yx", "scale": {"z": 1}}, NotThereError),
-        ({"axes": "yx", "units": ["nm"]}, InvalidValueError),
-        ({"axes": "yx", "units": {"z": "nm"}}, NotThereError),
-        ({}, WrongTypeError),
-    ],
-)
-def test_what_does_not_fit_the_array_is_refused(arguments: dict[str, Any], error: type[NgffError]) -> None:
-    with pytest.raises(error):
-        image_from(numbers(), **arguments)
-
-
-def test_labelled_arrays_are_refused_by_name_until_their_axes_are_read() -> None:
-    class DataArray(Lazy):
-        dims = ("y", "x")
-
-    with pytest.raises(UnsupportedError, match="DataArray"):
-        image_from(DataArray((2, 2), "uint8"))
 
 
 # --- purity -----------------------------------------------------------------------------------------------------------

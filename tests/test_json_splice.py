@@ -377,12 +377,13 @@ def test_a_new_element_looks_like_its_neighbours() -> None:
     assert made == text.replace(b"[\n", b'[\n    { "name": "z", "u": [1] },\n', 1)
 
 
-def test_what_is_inside_of_a_new_element_looks_like_what_is_inside_of_its_neighbour() -> None:
-    text = b'{\n  "channels": [\n    {\n      "label": "a",\n      "window": { "min": 0 }\n    }\n  ]\n}'
-    old = parse(text)
-    made = change(text, old, {"channels": [*old["channels"], {"label": "b", "window": {"min": 1, "max": 2}}]})
-    element = b'\n    {\n      "label": "b",\n      "window": { "min": 1, "max": 2 }\n    }'
-    assert made == text[:-6] + b"," + element + text[-6:]
+def test_what_is_inside_of_a_new_element_looks_like_what_has_its_key_in_the_neighbour() -> None:
+    neighbour = '\n    {\n      "lut": {\n        "a": 0\n      },\n      "window": { "min": 0 }\n    }'
+    text = f'{{\n  "channels": [{neighbour}\n  ]\n}}'
+    old = parse(text.encode())
+    new = {"channels": [*old["channels"], {"lut": {"a": 1}, "window": {"min": 1, "max": 2}}]}
+    element = neighbour.replace("0", "1").replace('"min": 1', '"min": 1, "max": 2')
+    assert change(text.encode(), old, new).decode() == text.replace(neighbour, f"{neighbour},{element}")
 
 
 def test_a_java_document_stays_one() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import StorePath
 
@@ -150,7 +150,7 @@ def test_parts_of_a_file_are_read_as_zarr_asks_for_them() -> None:
     home = Home()
     home.files.write("x", b"0123456789")
     store, prototype = FilesStore(home.files), default_buffer_prototype()
-    requests = [RangeByteRequest(2, 5), OffsetByteRequest(7), SuffixByteRequest(4), None]
+    requests: list[ByteRequest | None] = [RangeByteRequest(2, 5), OffsetByteRequest(7), SuffixByteRequest(4), None]
     found = asyncio.run(store.get_partial_values(prototype, [("x", request) for request in requests]))
     assert [part.to_bytes() for part in found if part] == [b"234", b"789", b"6789", b"0123456789"]
     assert asyncio.run(store.get("y", prototype)) is None

@@ -12,12 +12,13 @@ import ngff_fn
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
 SUBJECTS = {"snapshot": ngff_fn.Snapshot, "image": ngff_fn.Image}
 """What stands before the dot in ``image.levels``."""
 
 
 def section(title: str) -> str:
-    _, _, after = README.partition(f"\n## {title}\n")
+    _, _, after = PROSE.partition(f"\n## {title}\n")
     assert after, title
     return after.partition("\n## ")[0]
 
@@ -72,8 +73,8 @@ def test_every_public_function_that_is_an_edit_or_a_question_stands_in_the_table
 
 
 def test_what_the_text_names_with_a_call_is_public() -> None:
-    prose = re.sub(r"^```.*?^```", "", README.partition("\n## Coming from iohub\n")[0], flags=re.MULTILINE | re.DOTALL)
-    called = {span.partition("(")[0] for span in code(prose) if re.fullmatch(r"\w+\(.*\)", span)}
+    before, _, _ = PROSE.partition("\n## Coming from iohub\n")
+    called = {span.partition("(")[0] for span in code(before) if re.fullmatch(r"\w+\(.*\)", span)}
     assert called
     assert called <= set(ngff_fn.__all__)
 

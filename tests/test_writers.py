@@ -59,8 +59,8 @@ def check_every_update(store: Any, updates: int) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_no_update_of_two_processes_is_lost(version: str, tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_no_update_of_two_processes_is_lost(version: str, quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, version)
     processes = [FORK.Process(target=write, args=(store, channel, UPDATES)) for channel in range(2)]
     for process in processes:
@@ -83,8 +83,8 @@ def test_no_update_of_two_threads_in_memory_is_lost() -> None:
     check_every_update(store, 60)
 
 
-def test_a_plan_that_another_writer_overtook_is_a_conflict_and_changes_nothing(tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_a_plan_that_another_writer_overtook_is_a_conflict_and_changes_nothing(quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, "0.4")
     base = nf.open_ome_zarr(store, mode="r+")
     plan = nf.diff(base, nf.set_scale(base.root, y=2.0))
@@ -94,8 +94,8 @@ def test_a_plan_that_another_writer_overtook_is_a_conflict_and_changes_nothing(t
     assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 1.0
 
 
-def test_edits_are_run_again_on_the_new_state_when_another_writer_came_first(tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_edits_are_run_again_on_the_new_state_when_another_writer_came_first(quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, "0.4")
     runs: list[float] = []
 
@@ -110,8 +110,8 @@ def test_edits_are_run_again_on_the_new_state_when_another_writer_came_first(tmp
     assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 20.0
 
 
-def test_an_update_gives_up_after_its_timeout(tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_an_update_gives_up_after_its_timeout(quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, "0.4")
     steps = iter(range(10**6))
 
@@ -123,8 +123,8 @@ def test_an_update_gives_up_after_its_timeout(tmp_path: Path) -> None:
         nf.update(store, overtaken, timeout=0.3)
 
 
-def test_a_lazy_array_refuses_to_show_other_pixels_than_it_was_opened_on(tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_a_lazy_array_refuses_to_show_other_pixels_than_it_was_opened_on(quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, "0.5")
     lazy = nf.open_array(store, "0")
     assert lazy[0, 0, 0] == 0
@@ -134,8 +134,8 @@ def test_a_lazy_array_refuses_to_show_other_pixels_than_it_was_opened_on(tmp_pat
     assert nf.open_array(store, "0")[0, 0, 0] == 7
 
 
-def test_a_recipe_of_pixels_that_have_changed_is_refused(tmp_path: Path) -> None:
-    store = tmp_path / "image.zarr"
+def test_a_recipe_of_pixels_that_have_changed_is_refused(quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
     shared_image(store, "0.4")
     base = nf.open_ome_zarr(store, mode="r+")
     nf.update(store, c.set_region(0, ((0, 1), (0, 4), (0, 4)), 7))
@@ -154,8 +154,8 @@ def _overwrite(store: Path, running: Any, log: Path) -> None:
             value += 1
 
 
-def test_a_pyramid_is_never_older_than_the_level_it_was_made_from(tmp_path: Path) -> None:
-    store, log = tmp_path / "image.zarr", tmp_path / "log"
+def test_a_pyramid_is_never_older_than_the_level_it_was_made_from(quick_path: Path) -> None:
+    store, log = quick_path / "image.zarr", quick_path / "log"
     data = np.zeros((64, 64), dtype="uint8")
     nf.create(store, nf.image_from(data, axes="yx", chunks=(16, 16)), version="0.5")
     running = FORK.Event()

@@ -11,7 +11,6 @@ from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.arrays import BIG, UNREAD
 from ngff_fn.codecs.converters import converter
 from ngff_fn.codecs.decoding import read_group
-from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.onto import plain
 from ngff_fn.codecs.parts import Part
@@ -184,11 +183,6 @@ def expression_problems(image: Image, version: Version) -> list[Problem]:
 
 def _level_problems(level: Level, index: int, version: Version) -> Iterator[Problem]:
     array, place = level.array, f"levels[{index}]"
-    fault = path_fault(level.path)
-    if fault:
-        yield Problem(
-            f"{place}.path", f"{level.path!r} {fault} Take another name.", rule="image.datasets.path.required"
-        )
     for name, message in (arrays_v2 if version == "0.4" else arrays_v3).faults(array):
         yield Problem(f"{place}.array.{name}", message)
     if array.serializer == BIG and array.itemsize == 1:

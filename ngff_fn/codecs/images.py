@@ -12,7 +12,7 @@ from attrs import evolve
 
 from ngff_fn.codecs.axes import note_axes
 from ngff_fn.codecs.channels import read_channels
-from ngff_fn.codecs.levels import note_paths, read_level
+from ngff_fn.codecs.levels import path_clashes, read_level
 from ngff_fn.codecs.parts import Part, mapping, section, sections_of, shown, text
 from ngff_fn.codecs.transforms import read_transforms, write_transforms
 from ngff_fn.codecs.versions import OURS, ome_part, stated
@@ -108,8 +108,8 @@ def _read_axes(multiscale: Part, converter: Converter) -> tuple[Axis, ...]:
 def _read_levels(multiscale: Part, ndim: int) -> tuple[Level, ...]:
     entries = multiscale.entries("datasets", "image.datasets.required")
     levels = tuple(read_level(entry, ndim) for entry in entries)
-    if levels:
-        note_paths(multiscale["datasets"], levels)
+    for index, fault in path_clashes([level.path for level in levels]):
+        entries[index].error(fault, at="path")
     return levels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ngff_fn.codecs.arrays import UNREAD
@@ -15,13 +16,13 @@ from ngff_fn.records.pixels import Fill
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _NO_PIXELS = Fill(shape=(), value=0)  # never seen, as the next: what is not read yet, and what could not be
-_UNREADABLE = "?"
+_UNREADABLE = "?{}"
 
 
 def read_level(part: Part, ndim: int) -> Level:
     """One entry of ``datasets``; its array is not read yet."""
     if not part.is_object("image.datasets.required"):
-        return Level(path=_UNREADABLE, scale=(1.0,) * ndim, array=UNREAD, pixels=_NO_PIXELS)
+        return Level(path=_UNREADABLE.format(part.key), scale=(1.0,) * ndim, array=UNREAD, pixels=_NO_PIXELS)
     if "coordinateTransformations" not in part.value:
         message = "is not there; read as the identity."
         part.lenient(message, "image.datasets.transforms.required", at="coordinateTransformations")
@@ -46,7 +47,7 @@ def read_path(part: Part) -> str:
     if not isinstance(path, str):
         what = "is not there" if "path" not in part.value else f"is {shown(path)}"
         part.error(f"{what}; it must be a text.", "image.datasets.path.required", at="path")
-        return _UNREADABLE
+        return _UNREADABLE.format(part.key)
     fault = path_fault(path)
     if fault:
         message = f"{shown(path)} {fault} A level is an array below its image, such as '0' or 'scale/0'."
@@ -75,14 +76,17 @@ def path_fault(path: str) -> str:
     return ""
 
 
-def note_paths(part: Part, levels: tuple[Level, ...]) -> None:
-    """Note where two levels are in one place, or one inside of the other."""
-    paths = [level.path for level in levels]
+def path_clashes(paths: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Where two levels are in one place, or one inside of the other: the index of one, and what is wrong.
+
+    >>> list(path_clashes(["0", "0", "0/1"]))[1]
+    (2, "'0/1' is inside of another level's array. Move one of them.")
+    """
     for index, path in enumerate(paths):
-        if path in paths[:index] and path != _UNREADABLE:
-            part[index].error(f"{shown(path)} is the path of an earlier level too. Leave one out.", at="path")
+        if path in paths[:index]:
+            yield index, f"{shown(path)} is the path of an earlier level too. Leave one of them out."
         if any(path.startswith(f"{other}/") for other in paths):
-            part[index].error(f"{shown(path)} is inside of another level's array. Move one.", at="path")
+            yield index, f"{shown(path)} is inside of another level's array. Move one of them."
 
 
 def write_level(level: Level) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ngff_fn.edits.arguments import by_axis, dtype_name, is_array, is_sequence
-from ngff_fn.edits.codec_chain import Chain, codec_chain
+from ngff_fn.edits.codec_chain import Chain, codec_chain, serializer_for
 from ngff_fn.edits.fill_values import fill_value_for
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, refuse
 from ngff_fn.records.arrays import DTYPES, ArraySpec, default_chunks
@@ -87,7 +87,7 @@ def array_spec(
         chunks=block,
         shards=None if ratio is None else tuple(map(int.__mul__, block, ratio)),
         filters=chain.filters,
-        serializer=chain.serializer,
+        serializer=serializer_for(chain.serializer, name),
         compressors=chain.compressors,
         fill_value=fill,
     )
@@ -146,7 +146,7 @@ def array_dtype(data: Any, location: str = "data") -> str:
 
 
 def integers_by_axis(
-    image: Image, location: str, values: object, *, least: int = 1, default: tuple[int, ...] | None = None
+    image: Image, location: str, values: Any, *, least: int = 1, default: tuple[int, ...] | None = None
 ) -> tuple[int, ...]:
     """An integer per axis, from a sequence in the order of the axes or from a mapping by name.
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from ngff_fn.edits.arguments import is_sequence
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, UnsupportedError, WrongTypeError
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
-from ngff_fn.records.arrays import DEFAULT_COMPRESSORS
+from ngff_fn.records.arrays import DEFAULT_COMPRESSORS, DTYPES
 
 Kind = Literal["filter", "serializer", "compressor"]
 
@@ -26,8 +26,7 @@ KINDS: dict[str, Kind] = {
     **_names("", "blosc zstd gzip crc32c", "compressor"),
     **_names("numcodecs.", "delta bitround fixedscaleoffset quantize packbits astype", "filter"),
     **_names("numcodecs.", "pcodec zfpy", "serializer"),
-    **_names("numcodecs.", "blosc lz4 zstd zlib gzip bz2 lzma shuffle", "compressor"),
-    **_names("numcodecs.", "crc32 crc32c adler32 fletcher32 jenkins_lookup3", "compressor"),
+    **_names("numcodecs.", "lz4 zlib bz2 lzma shuffle crc32 adler32 fletcher32 jenkins_lookup3", "compressor"),
 }
 _ORDER: tuple[Kind, ...] = ("filter", "serializer", "compressor")
 
@@ -130,6 +129,7 @@ def _completed(name: str, configuration: FrozenMap, location: str) -> FrozenMap:
     default = _DEFAULTS.get(name, EMPTY)
     if isinstance(default, FrozenMap):
         configuration = FrozenMap({**default, **configuration})
+    configuration = FrozenMap({key: value for key, value in configuration.items() if value is not None})
     if name != "blosc":
         return configuration
     allowed: dict[str, tuple[Json, ...]] = {
@@ -147,6 +147,18 @@ def _completed(name: str, configuration: FrozenMap, location: str) -> FrozenMap:
     if problems:
         raise InvalidValueError(*problems)
     return configuration.without("typesize")  # follows the dtype
+
+
+def serializer_for(serializer: FrozenMap | None, dtype: str) -> FrozenMap | None:
+    """A serializer as an ``ArraySpec`` of a dtype holds it: elements of one byte have no byte order.
+
+    >>> big = FrozenMap({"name": "bytes", "configuration": FrozenMap({"endian": "big"})})
+    >>> serializer_for(big, "uint8"), serializer_for(big, "uint16") == big
+    (None, True)
+    """
+    if serializer is not None and serializer["name"] == "bytes" and DTYPES[dtype][1] == 1:
+        return None
+    return serializer
 
 
 def _is_plain(serializer: FrozenMap) -> bool:

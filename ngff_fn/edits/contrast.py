@@ -44,8 +44,8 @@ def set_contrast_limits(
     start, end
         What is shown from black to full color. These and the next two come before what ``window`` says.
     min, max
-        The range of what may be chosen. What is not given stays; what the document does not have is made from the
-        defaults of a new channel, and wide enough.
+        The range of what may be chosen. What is not given stays, but for a range that becomes wide enough to hold start
+        and end; what the document does not have is made from the defaults of a new channel.
 
     Raises
     ------
@@ -104,8 +104,8 @@ def renewed_window(old: Window | None, changes: Mapping[Limit, float], default: 
     base = old or Window()
     has = {limit: changes.get(limit, getattr(base, limit)) for limit in LIMITS}
     known = [value for value in has.values() if value is not None]
-    low = min([_number(default.min), *known]) if has["min"] is None else has["min"]
-    high = max([_number(default.max), *known]) if has["max"] is None else has["max"]
+    low = changes.get("min", min([_number(default.min if base.min is None else base.min), *known]))
+    high = changes.get("max", max([_number(default.max if base.max is None else base.max), *known]))
     top = high if has["end"] is None else has["end"]
     start = min(max(_number(default.start), low), top) if has["start"] is None else has["start"]
     end = min(max(_number(default.end), start), high) if has["end"] is None else has["end"]

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ngff_fn.edits.arguments import dtype_name
 from ngff_fn.edits.arrays import dtype_from, integers_by_axis
-from ngff_fn.edits.codec_chain import codec_chain
+from ngff_fn.edits.codec_chain import codec_chain, serializer_for
 from ngff_fn.edits.fill_values import converted
 from ngff_fn.edits.rendering import default_window
 from ngff_fn.errors import InvalidValueError, Problem, refuse
@@ -150,7 +150,8 @@ def _cast(level: Level, target: str) -> Level:
         return level
     value = None if array.fill_value is None else converted(array.fill_value, array.dtype, target)
     pixels = _with_fills(level.pixels, array.dtype, target)
-    return evolve(level, array=evolve(array, dtype=target, fill_value=value), pixels=pixels)
+    serializer = serializer_for(array.serializer, target)
+    return evolve(level, array=evolve(array, dtype=target, fill_value=value, serializer=serializer), pixels=pixels)
 
 
 def _with_fills(pixels: Pixels, source: str, target: str) -> Pixels:

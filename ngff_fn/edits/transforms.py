@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from attrs import evolve
@@ -19,8 +19,8 @@ def set_transform(
     image: Image,
     level: int | str,
     *,
-    scale: Sequence[float] | Mapping[str, float] | None = None,
-    translation: Sequence[float] | Mapping[str, float] | None = None,
+    scale: Iterable[float] | Mapping[str, float] | None = None,
+    translation: Iterable[float] | Mapping[str, float] | None = None,
     transforms: Iterable[Mapping[str, Any]] | None = None,
 ) -> Image:
     """The image with other transformations of one level, or of the whole multiscale; nothing else follows.

@@ -47,7 +47,7 @@ def open_array(store: Any, path: str = "") -> zarr.Array[Any]:
     >>> from ngff_fn.edits.image_from import image_from
     >>> from ngff_fn.effects.commit import create
     >>> store = zarr.storage.MemoryStore()
-    >>> _ = create(store, image_from(numpy.eye(3, dtype="uint8"), axes="yx"))
+    >>> _ = create(store, image_from(numpy.eye(3, dtype="uint8"), axes="yx"), version="0.5")
     >>> open_array(store, "0")[1:]
     array([[0, 1, 0],
            [0, 0, 1]], dtype=uint8)
@@ -72,7 +72,7 @@ def to_numpy(store: Any, path: str = "") -> NDArray[Any]:
     >>> from ngff_fn.edits.image_from import image_from
     >>> from ngff_fn.effects.commit import create
     >>> store = zarr.storage.MemoryStore()
-    >>> _ = create(store, image_from(numpy.eye(2, dtype="uint8"), axes="yx"))
+    >>> _ = create(store, image_from(numpy.eye(2, dtype="uint8"), axes="yx"), version="0.5")
     >>> to_numpy(store, "0")
     array([[1, 0],
            [0, 1]], dtype=uint8)
@@ -101,7 +101,7 @@ def read_tile(store: Any, path: str, row: int, column: int, *, pre_dims: Sequenc
     >>> from ngff_fn.edits.image_from import image_from
     >>> from ngff_fn.effects.commit import create
     >>> store = zarr.storage.MemoryStore()
-    >>> _ = create(store, image_from(numpy.eye(4, dtype="uint8"), axes="yx", chunks=(2, 2)))
+    >>> _ = create(store, image_from(numpy.eye(4, dtype="uint8"), axes="yx", chunks=(2, 2)), version="0.5")
     >>> read_tile(store, "0", 1, 1)
     array([[1, 0],
            [0, 1]], dtype=uint8)

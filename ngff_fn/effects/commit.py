@@ -327,6 +327,6 @@ def _clean_beside(files: Files) -> None:
     if files.identity.endswith("/"):
         return
     parent, stage, _ = files.beside()
-    if parent.names(stage):
+    if parent.signature(stage) is not None:
         with parent.lock(LOCK_TIMEOUT):
             clean(parent, stage)

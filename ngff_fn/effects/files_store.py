@@ -124,6 +124,14 @@ class FilesStore(Store):
         if await self.exists(key):
             await asyncio.to_thread(cast("Files", self.files).remove, key)
 
+    async def delete_dir(self, prefix: str) -> None:
+        """Nothing below a path, its directories among it."""
+        self._check_writable()
+        if path := prefix.strip("/"):
+            await asyncio.to_thread(cast("Files", self.files).remove, path)
+        else:
+            await super().delete_dir(prefix)
+
     async def list(self) -> AsyncIterator[str]:
         """All keys."""
         async for key in self.list_prefix(""):

@@ -112,13 +112,16 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     Raises
     ------
     InvalidValueError
-        Where one unit takes more than ``memory_limit``; before anything is written.
+        Where one unit takes more than ``memory_limit``, or the shapes differ; before anything is written.
     ConflictError
         Where an array that pixels are taken from has changed.
     StoreError
         Where a chunk cannot be decoded or the store fails; where an executor other than threads is to work on a store
         in memory, or its workers die. What was written until then is incomplete.
     """
+    if pixels.shape != array.shape:
+        message = f"the pixels have the shape {pixels.shape}, the array {array.shape}. Make both the same."
+        raise InvalidValueError(Problem(array_path, message))
     leaves_process = executor is not None and not _is_threads(executor)
     staged = shelves(files.identity, sources, array)
     if not leaves_process:  # what lies in memory need not be decoded

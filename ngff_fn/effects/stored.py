@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ngff_fn.effects.files_store import Readable
 
 FORMATS = (("zarr.json",), (".zarray", ".zattrs"))
-_GROUP = re.compile(rb'"node_type"\s*:\s*"group"')
 
 
 @frozen(kw_only=True, eq=False)
@@ -152,8 +151,16 @@ def node_documents(files: Readable, path: str) -> Iterator[dict[str, bytes]]:
     """The documents of the array at a path; where both formats stand side by side, the newer first (RFC-2)."""
     for names in FORMATS:
         found = {name: text for name in names if (text := files.read(joined(path, name))) is not None}
-        if names[0] in found and not _GROUP.search(found[names[0]]):
+        if names[0] in found and not _is_group(found[names[0]]):
             yield found
+
+
+def _is_group(document: bytes) -> bool:
+    try:
+        content = json.loads(document)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.get("node_type") == "group"
 
 
 def read_region(opened: Opened, region: Region) -> NDArray[Any]:

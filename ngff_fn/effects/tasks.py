@@ -64,7 +64,7 @@ class CopyUnit:
     source_key: str
     link: bool
 
-    def run(self, _: StoredArrays) -> None:
+    def run(self, arrays: StoredArrays) -> None:  # noqa: ARG002 — as any task
         """Copy or link the file."""
         files, key = self.target.files, self.target.key(self.index)
         if self.source.signature(self.source_key) is None:

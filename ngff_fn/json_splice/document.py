@@ -206,18 +206,17 @@ class Document:
             return self._setting_at(other)  # Java's way: [ {…}, {…} ] as well as [ 1, 2 ]
         if kind == "row" and fits_a_line(value):
             return line
-        return Setting("\n", ",\n", "\n", self._colon, self._unit)
+        return Setting("\n", self._comma_on_lines, "\n", self._colon, self._unit)
 
     def _setting_at(self, offset: int) -> Setting:
         container = self.container(offset)
         opening, closing = _BREAK.sub("\n", container.gaps[0]), _BREAK.sub("\n", container.gaps[-1])
-        breaks = "\n" in opening
-        comma = self._comma_on_lines if breaks else self._comma
+        comma = self._comma_on_lines if "\n" in opening else self._comma
         if len(container.items) > 1:
             comma = _BREAK.sub("\n", container.gaps[1])
         outer, inner = self.indentation(offset), self.inner_indentation(container)
         unit = inner.removeprefix(outer) if inner.startswith(outer) else self._unit
-        return Setting(opening, comma, closing, self.colon_of(container), unit if breaks else "")
+        return Setting(opening, comma, closing, self.colon_of(container), unit)
 
     def colon_of(self, container: Container) -> str:
         """What stands between a key of this object and its value."""

@@ -126,6 +126,10 @@ def level_at(node: Image, level: int | str) -> Level:
     ------
     NotThereError, OutOfRangeError
         (a KeyError, an IndexError) that names the levels there are.
+
+    >>> from ngff_fn.records.examples import CELLS
+    >>> level_at(CELLS, "1") is level_at(CELLS, -1) is CELLS.levels[1]
+    True
     """
     return node.levels[level_index(node, level)]
 
@@ -133,10 +137,8 @@ def level_at(node: Image, level: int | str) -> Level:
 def sizes(image: Image, level: int | str = 0) -> dict[str, int]:
     """Elements of a level by axis name.
 
-    >>> from ngff_fn.records.axes import axes_from
-    >>> from ngff_fn.records.pixels import fill
-    >>> array = ArraySpec(shape=(4, 6), dtype="uint8", chunks=(4, 6))
-    >>> sizes(Image(axes=axes_from("yx"), levels=(Level(path="0", scale=(1.0, 1.0), array=array, pixels=fill((4, 6))),)))
-    {'y': 4, 'x': 6}
+    >>> from ngff_fn.records.examples import CELLS
+    >>> sizes(CELLS, 1)
+    {'c': 2, 'z': 4, 'y': 32, 'x': 32}
     """
     return dict(zip(axis_names(image), level_at(image, level).array.shape, strict=True))

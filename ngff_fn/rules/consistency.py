@@ -1,0 +1,83 @@
+"""Whether a record is consistent in itself: what cannot be written in any version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from attrs import evolve
+
+from ngff_fn.codecs import array_problems, path_clashes, path_fault
+from ngff_fn.errors import Problem
+from ngff_fn.records.axes import axes_problems
+from ngff_fn.records.image import Image, Level
+
+
+def record_problems(image: Image) -> list[Problem]:
+    """What forbids to write an image (kind ``error``), and what is unwise about it.
+
+    Parameters
+    ----------
+    image
+        What shall be written.
+
+    >>> from attrs import evolve
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> level = evolve(SQUARE.levels[0], scale=(1.0, 1.0, 1.0))
+    >>> print(*record_problems(evolve(SQUARE, levels=(level,))))
+    levels[0].scale: has 3 numbers for 2 axes. Give one for each axis.
+    """
+    return [
+        *_axes_problems(image),
+        *_vector_problems(image, "", image.scale, image.translation),
+        *(problem for index, level in enumerate(image.levels) for problem in _level_problems(image, index, level)),
+        *_path_problems(image),
+        *array_problems(image, lambda index, name: f"levels[{index}].array.{name}", "channels"),
+    ]
+
+
+def _axes_problems(image: Image) -> Iterator[Problem]:
+    """What was read leniently may be written again; but axes are called by their names."""
+    for problem in axes_problems(image.axes):
+        yield problem if problem.rule == "axes.name.unique" or not image.axes else evolve(problem, kind="lenient")
+
+
+def _level_problems(image: Image, index: int, level: Level) -> Iterator[Problem]:
+    place = f"levels[{index}]."
+    yield from _vector_problems(image, place, level.scale, level.translation)
+    fault = path_fault(level.path)
+    if fault:
+        message = f"{level.path!r} {fault} Take another name."
+        yield Problem(f"{place}path", message, rule="image.datasets.path.required")
+    array = level.array
+    if level.pixels.shape != array.shape:
+        message = f"the pixels have the shape {level.pixels.shape}, and the array {array.shape}. They must agree."
+        yield Problem(f"{place}pixels", message)
+    for name, sizes, least in (("shape", array.shape, 0), ("chunks", array.chunks, 1), ("shards", array.shards, 1)):
+        if sizes is not None and (len(sizes) != len(array.shape) or any(size < least for size in sizes)):
+            message = f"{sizes} must have {len(array.shape)} sizes from {least} on. Mend it with rechunk."
+            yield Problem(f"{place}array.{name}", message)
+    if array.shards is not None and len(array.shards) == len(array.chunks):
+        wrong = [shard % max(chunk, 1) for shard, chunk in zip(array.shards, array.chunks, strict=True)]
+        if any(wrong):
+            message = f"{array.shards} are not whole numbers of chunks, {array.chunks}. Mend it with rechunk."
+            yield Problem(f"{place}array.shards", message)
+
+
+def _vector_problems(
+    image: Image, place: str, scale: tuple[float, ...] | None, translation: tuple[float, ...] | None
+) -> Iterator[Problem]:
+    for name, vector in (("scale", scale), ("translation", translation)):
+        if vector is None:
+            continue
+        if len(vector) != len(image.axes):
+            message = f"has {len(vector)} numbers for {len(image.axes)} axes. Give one for each axis."
+            yield Problem(f"{place}{name}", message, rule="image.transforms.length")
+        if not all(map(isfinite, vector)):
+            message = f"{vector} has a number that is not finite. Set another."
+            yield Problem(f"{place}{name}", message, rule="image.transforms.numeric")
+
+
+def _path_problems(image: Image) -> Iterator[Problem]:
+    for index, fault in path_clashes([level.path for level in image.levels]):
+        yield Problem(f"levels[{index}].path", fault)
