@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         set_translation as set_translation,
     )
     from ngff_fn.edits.encoding import astype as astype, rechunk as rechunk
-    from ngff_fn.edits.extra import remove_extra as remove_extra, set_extra as set_extra
+    from ngff_fn.edits.extra import detach as detach, remove_extra as remove_extra, set_extra as set_extra
     from ngff_fn.edits.image_from import image_from as image_from
     from ngff_fn.edits.levels import (
         add_level as add_level,
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         update as update,
     )
     from ngff_fn.effects.evaluate import evaluate as evaluate
+    from ngff_fn.effects.groups import children as children, open_group as open_group
     from ngff_fn.effects.read import open_ome_zarr as open_ome_zarr
     from ngff_fn.errors import (
         ConflictError as ConflictError,
@@ -149,7 +150,7 @@ _NAMES = {
         "set_translation"
     ),
     "edits.encoding": "astype rechunk",
-    "edits.extra": "remove_extra set_extra",
+    "edits.extra": "detach remove_extra set_extra",
     "edits.image_from": "image_from",
     "edits.levels": "add_level add_level_zeros remove_level set_region",
     "edits.pyramid": "with_pyramid without_pyramid",
@@ -160,6 +161,7 @@ _NAMES = {
     "effects.arrays": "open_array read_tile to_numpy",
     "effects.commit": "Committed commit create update",
     "effects.evaluate": "evaluate",
+    "effects.groups": "children open_group",
     "effects.read": "open_ome_zarr",
     "errors": (
         "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "

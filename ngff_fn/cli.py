@@ -58,11 +58,14 @@ def _demo(options: Any) -> None:
     import numpy as np
 
     store = options.directory / "cells.zarr"
-    if store.exists() and not options.overwrite:
-        message = "something is there already. Take another DIR, or say --overwrite."
-        raise nf.StoreExistsError(nf.Problem(str(store), message))
     new = nf.image_from(_cells(), axes="czyx", channel_names=["405 nm", "488 nm"], name="cells")
-    nf.create(store, new, version="0.5", overwrite=options.overwrite)
+    try:
+        nf.create(store, new, version="0.5", overwrite=options.overwrite)
+    except nf.StoreExistsError as error:
+        if options.overwrite:
+            raise
+        message = "something is there already. Take another DIR, or say --overwrite."
+        raise nf.StoreExistsError(nf.Problem(str(store), message)) from error
 
     base = nf.open_ome_zarr(store, mode="r+")
     _say("What is there", nf.format_tree(base))

@@ -183,6 +183,7 @@ set_scale = step(coordinates.set_scale)
 set_translation = step(coordinates.set_translation)
 astype = step(encoding.astype)
 rechunk = step(encoding.rechunk)
+detach = step(extra.detach)
 remove_extra: Callable[..., Step[Any, Any]] = step(extra.remove_extra)
 set_extra: Callable[..., Step[Any, Any]] = step(extra.set_extra)
 add_level = step(levels.add_level)
@@ -213,7 +214,8 @@ K = TypeVar("K")
 L = TypeVar("L")
 
 
-# fmt: off — one line for each number of steps, as far as it goes
+# One line for each number of steps, as far as it goes.
+# fmt: off
 @overload
 def pipe(value: A, /) -> A: ...
 @overload
@@ -229,67 +231,21 @@ def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _O
 @overload
 def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F], f: _Of[F, G], /) -> G: ...
 @overload
-def pipe(
-    value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F], f: _Of[F, G], g: _Of[G, H], /
-) -> H: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F],
+         f: _Of[F, G], g: _Of[G, H], /) -> H: ...
 @overload
-def pipe(
-    value: A,
-    a: _Of[A, B],
-    b: _Of[B, C],
-    c: _Of[C, D],
-    d: _Of[D, E],
-    e: _Of[E, F],
-    f: _Of[F, G],
-    g: _Of[G, H],
-    h: _Of[H, J],
-    /,
-) -> J: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F],
+         f: _Of[F, G], g: _Of[G, H], h: _Of[H, J], /) -> J: ...
 @overload
-def pipe(
-    value: A,
-    a: _Of[A, B],
-    b: _Of[B, C],
-    c: _Of[C, D],
-    d: _Of[D, E],
-    e: _Of[E, F],
-    f: _Of[F, G],
-    g: _Of[G, H],
-    h: _Of[H, J],
-    j: _Of[J, K],
-    /,
-) -> K: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F],
+         f: _Of[F, G], g: _Of[G, H], h: _Of[H, J], j: _Of[J, K], /) -> K: ...
 @overload
-def pipe(
-    value: A,
-    a: _Of[A, B],
-    b: _Of[B, C],
-    c: _Of[C, D],
-    d: _Of[D, E],
-    e: _Of[E, F],
-    f: _Of[F, G],
-    g: _Of[G, H],
-    h: _Of[H, J],
-    j: _Of[J, K],
-    k: _Of[K, L],
-    /,
-) -> L: ...
+def pipe(value: A, a: _Of[A, B], b: _Of[B, C], c: _Of[C, D], d: _Of[D, E], e: _Of[E, F],
+         f: _Of[F, G], g: _Of[G, H], h: _Of[H, J], j: _Of[J, K], k: _Of[K, L], /) -> L: ...
 @overload
-def pipe(
-    value: Any,
-    a: _Of[Any, Any],
-    b: _Of[Any, Any],
-    c: _Of[Any, Any],
-    d: _Of[Any, Any],
-    e: _Of[Any, Any],
-    f: _Of[Any, Any],
-    g: _Of[Any, Any],
-    h: _Of[Any, Any],
-    j: _Of[Any, Any],
-    k: _Of[Any, Any],
-    /,
-    *steps: _Of[Any, Any],
-) -> Any: ...
+def pipe(value: Any, a: _Of[Any, Any], b: _Of[Any, Any], c: _Of[Any, Any], d: _Of[Any, Any],
+         e: _Of[Any, Any], f: _Of[Any, Any], g: _Of[Any, Any], h: _Of[Any, Any],
+         j: _Of[Any, Any], k: _Of[Any, Any], /, *steps: _Of[Any, Any]) -> Any: ...
 # fmt: on
 def pipe(value: Any, /, *steps: Callable[[Any], Any]) -> Any:
     """The value after all steps, one after the other; ``toolz.pipe`` with types for up to ten of them.

@@ -71,7 +71,7 @@ class InvalidValueError(NgffError, ValueError):
     """An argument, a record or a document that breaks a rule."""
 
 
-class NotThereError(NgffError, KeyError):
+class NotThereError(NgffError, KeyError, ValueError):
     """A channel, level, axis, well or node that is named and is not there."""
 
     __str__ = NgffError.__str__  # KeyError's own would print the representation of its argument

@@ -102,15 +102,23 @@ def same(left: Any, right: Any) -> bool:
     >>> same(1, 1.0), same(True, 1), same({"a": 1, "b": 2}, {"b": 2, "a": 1})
     (False, False, True)
     """
-    if isinstance(left, Mapping):
-        return (
-            isinstance(right, Mapping)
-            and left.keys() == right.keys()
-            and all(same(value, right[key]) for key, value in left.items())
-        )
+    if left is right:
+        return True
+    kind = left.__class__
+    if kind in _SCALARS:  # most values; a short cut, since asking for Mapping takes its time
+        return kind is right.__class__ and bool(left == right)
     if isinstance(left, list | tuple):
         return isinstance(right, list | tuple) and len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict | FrozenMap | Mapping):
+        return (
+            isinstance(right, dict | FrozenMap | Mapping)
+            and len(left) == len(right)
+            and all(key in right and same(value, right[key]) for key, value in left.items())
+        )
     return type(left) is type(right) and (left == right or (left != left and right != right))  # noqa: PLR0124
+
+
+_SCALARS = frozenset({str, int, bool, type(None)})
 
 
 def _hashed(value: Json) -> object:

@@ -168,7 +168,7 @@ def test_unknown_keys_of_transformations_survive_a_change_of_their_numbers() -> 
 
 
 def test_what_another_version_has_no_place_for_is_kept_apart() -> None:
-    image = evolve(decoded(as_texts(_square())), extra=FrozenMap(attributes=FrozenMap(ome=1, note=2)))
+    image = evolve(decoded(as_texts(_square())), extra=FrozenMap({"attributes": FrozenMap({"ome": 1, "note": 2})}))
     attributes = parse(codecs.encode_group(image, "0.5")["zarr.json"])["attributes"]
     assert attributes["ngff_fn"] == {"attributes": {"ome": 1}}
     assert attributes["note"] == 2

@@ -7,11 +7,24 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from tests.crashes import Counter, Trial, door, files_below, killed_at, points, scenarios, state, trial_of
+from ngff_fn.records.axes import axes_from
+from tests.crashes import (
+    Counter,
+    Trial,
+    door,
+    files_below,
+    killed_at,
+    one_at_a_time,
+    points,
+    scenarios,
+    state,
+    trial_of,
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +39,7 @@ def prepared(version: str, name: str, folder: Path) -> Trial:
 def after_the_next_commit(store: Path) -> tuple[Any, ...] | None:
     """What is there after another commit, as a user of the same store would make it."""
     if state(store) is None:
-        image = nf.make_tiles(nf.Image(axes=nf.axes_from("yx")), "0", (1, 1), (2, 2), "uint8")
+        image = nf.make_tiles(nf.Image(axes=axes_from("yx")), "0", (1, 1), (2, 2), "uint8")
         nf.create(store, image, version="0.4")
     else:
         nf.update(store, c.set_extra("after", "the crash"))
@@ -88,3 +101,36 @@ def test_a_store_that_fails_leaves_before_or_after_and_says_so(version: str, nam
         after_the_next_commit(store)
         assert set(files_below(store)) == expected_files(store), f"point {point} of {trial.points}"
         assert os.listdir(store.parent) == ["image.zarr"], f"point {point} of {trial.points}"
+
+
+def seen_by_iohub(store: Path) -> tuple[Any, ...]:
+    """Everything that iohub follows the metadata to; it raises where a reference does not resolve."""
+    import iohub
+
+    with iohub.open_ome_zarr(store, layout="fov", mode="r") as position:
+        pixels = tuple((name, np.asarray(array).tobytes()) for name, array in position.images())
+        paths = [dataset.path for dataset in position.metadata.multiscales[0].datasets]
+        scales = tuple(tuple(position.get_effective_scale(path)) for path in paths)
+        assert {name for name, _ in pixels} >= set(paths)
+        listed = tuple((name, data) for name, data in pixels if name in paths)
+        return tuple(position.channel_names), scales, listed
+
+
+@pytest.mark.peers("iohub")
+@pytest.mark.parametrize(("version", "name"), KINDS)
+def test_another_reader_finds_every_reference_whole(version: str, name: str, quick_path: Path) -> None:
+    trial = prepared(version, name, quick_path)
+    store = trial.fresh()
+    before = None if trial.before is None else seen_by_iohub(store)
+    with one_at_a_time():
+        trial.scenario.act(store)
+    after = seen_by_iohub(store)
+    for point in points(trial):
+        store = trial.fresh()
+        killed_at(store, trial.scenario.act, point)
+        if not store.exists():
+            assert before is None
+            continue
+        seen = seen_by_iohub(store)
+        if trial.scenario.documents == 1:
+            assert seen in (before, after), f"point {point} of {trial.points}"

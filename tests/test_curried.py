@@ -82,7 +82,7 @@ def test_a_step_runs_again_on_another_image() -> None:
 )
 def test_a_wrong_call_is_refused_when_the_step_is_made(call: str, problem: str) -> None:
     with pytest.raises(WrongTypeError) as caught:
-        eval(call, vars(c))  # noqa: S307 — the text is above
+        eval(call, dict(vars(c)))  # noqa: S307 — the text is above
     assert str(caught.value) == f"{call}: {problem}"
 
 
@@ -107,7 +107,7 @@ def test_what_the_image_has_is_checked_when_the_step_runs() -> None:
     ],
 )
 def test_a_step_prints_itself_as_the_call_that_made_it(call: str) -> None:
-    step = eval(call, vars(c))  # noqa: S307 — the text is above
+    step = eval(call, dict(vars(c)))  # noqa: S307 — the text is above
     assert repr(step) == call
 
 

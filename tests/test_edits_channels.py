@@ -517,6 +517,13 @@ def test_limits_that_are_not_given_stay() -> None:
     )
 
 
+def test_the_range_that_is_not_given_widens_and_never_narrows() -> None:
+    assert window_of(set_contrast_limits(CELLS, "GFP", start=-5, end=70000)) == Window(
+        start=-5, end=70000, min=-5, max=70000
+    )
+    assert window_of(set_contrast_limits(CELLS, "GFP", start=5, end=6)) == Window(start=5, end=6, min=0, max=65535)
+
+
 def test_keywords_come_before_the_window() -> None:
     assert window_of(set_contrast_limits(CELLS, "GFP", Window(start=1, end=9), end=5)) == Window(
         start=1, end=5, min=0, max=65535
@@ -533,7 +540,7 @@ def test_keywords_come_before_the_window() -> None:
             InvalidValueError,
             "min 0, start 0, end 70000, max 65535 are not in this order",
         ),
-        (None, {"start": -1}, InvalidValueError, "min 0, start -1"),
+        (None, {"start": -1, "min": 0}, InvalidValueError, "min 0, start -1"),
         (None, {"start": math.nan}, InvalidValueError, "window.start: nan is not a finite number"),
         (None, {"end": math.inf}, InvalidValueError, "window.end: inf is not a finite number"),
         (None, {"start": "5"}, InvalidValueError, "window.start: '5' is not a finite number"),
@@ -626,7 +633,7 @@ def test_colors_are_stored_as_rrggbb(color: Any, stored: str) -> None:
     image = set_channel_color(CELLS, "GFP", color)
     assert image.channels is not None
     assert image.channels[1].color == stored
-    assert image.channels[0] == (CELLS.channels or ())[0]
+    assert image.channels[:1] == (CELLS.channels or ())[:1]
 
 
 @pytest.mark.parametrize(
@@ -727,6 +734,11 @@ def test_factors_are_the_ratio_of_scales_that_the_shapes_bear_out(
     image = Image(axes=axes_from("yx"), levels=(level("0", (above, 4)), level("1", (below, 4))))
     lower = evolve(image.levels[1], scale=(float(ratio), 1.0))
     assert factors_between(evolve(image, levels=(image.levels[0], lower))) == ((factor, 1),)
+
+
+@given(images())
+def test_channels_are_not_downsampled(image: Image) -> None:
+    assert all(factors[axis_index(image, "c")] == 1 for factors in factors_between(image))
 
 
 def test_a_cascade_begins_at_any_level() -> None:

@@ -239,6 +239,34 @@ def test_cutting_a_stored_array_and_putting_it_together_leaves_no_trace(data: st
     assert mosaic(fill(source.shape, -1), tiles) == source
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(["stored", "given", 1, 2]), st.integers(0, 3), st.integers(1, 3)), min_size=1),
+    st.integers(0, 1),
+)
+def test_strips_beside_each_other_mean_what_numpy_concatenates(strips: list[tuple[Any, int, int]], axis: int) -> None:
+    source, other = stored((6, 6)), np.arange(36).reshape(6, 6)
+    held = given_pixels(other)
+    tiles: list[tuple[Region, Pixels]] = []
+    arrays: list[Array] = []
+    at = 0
+    for kind, start, length in strips:
+        taken = tuple(range(start, start + length) if number == axis else range(6) for number in range(2))
+        shape = tuple(map(len, taken))
+        box = tuple((at, at + length) if number == axis else (0, 6) for number in range(2))
+        match kind:
+            case "stored":
+                part, array = select(source, taken), store_of((6, 6))[np.ix_(*map(list, taken))]
+            case "given":
+                part, array = select(held, taken), other[np.ix_(*map(list, taken))]
+            case _:
+                part, array = fill(shape, kind), np.full(shape, kind)
+        tiles.append((box, part))
+        arrays.append(array)
+        at += length
+    whole_shape = tuple(at if number == axis else 6 for number in range(2))
+    np.testing.assert_array_equal(meant(mosaic(fill(whole_shape), tiles)), np.concatenate(arrays, axis))
+
+
 def test_a_recipe_grows_with_what_was_asked_and_not_with_how_often() -> None:
     pixels: Pixels = stored((8, 8))
     for number in range(100):

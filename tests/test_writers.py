@@ -116,7 +116,7 @@ def test_an_update_gives_up_after_its_timeout(quick_path: Path) -> None:
     steps = iter(range(10**6))
 
     def overtaken(image: nf.Image) -> nf.Image:
-        nf.update(store, c.set_scale(y=1.0 + next(steps)))
+        nf.update(store, c.set_scale(y=2.0 + next(steps)))
         return nf.set_scale(image, x=2.0)
 
     with pytest.raises(nf.ConflictError):

@@ -40,7 +40,7 @@ def read_channel(part: Part, members: dict[str, Any] | None) -> Channel:
         return Channel(label=part.value)
     if members is None:
         part.error(f"is {shown(part.value)}; a channel must be an object.", "omero.channels.required")
-        members = {}
+        return Channel(label=str(part.key))
     for name, rule in (("color", "omero.channel.color.required"), ("window", "omero.channel.window.required")):
         if name not in part.value:
             part.lenient("must be there.", rule, at=name)

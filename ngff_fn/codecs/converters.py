@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 
+# The rules that the members of records have to follow, where reading them alone can tell.
+_RULES: dict[type, dict[str, str]] = {
+    Axis: {"name": "axes.name.required", "type": "axes.type.known", "unit": "axes.unit.known"},
+    Channel: {"color": "omero.channel.color.hex", "window": "omero.channel.window.keys"},
+    Window: dict.fromkeys(("start", "end", "min", "max"), "omero.channel.window.keys"),
+}
+
+
 @cache
 def converter(version: Version) -> Converter:
     """The converter of a version; cattrs is imported by the first call."""
@@ -65,6 +73,7 @@ def _hook_of_members(
     read: Callable[[Part, dict[str, Any] | None], Any], record: type, made: Converter
 ) -> Callable[[Part, Any], Any]:
     """The hook of a record whose fields are the members of one object; what is no field of it goes to ``extra``."""
+    rules = _RULES.get(record, {})
     hints = get_type_hints(record)
     del hints["extra"]
     kinds = {
@@ -77,7 +86,7 @@ def _hook_of_members(
             return read(part, None)
         members: dict[str, Any] = {}
         for name, hook in hooks.items():
-            member = part.get(name)
+            member = part.get(name, rules.get(name, ""))
             if member is not None:
                 members[name] = hook(member, kinds[name])
         return read(part, {**members, "extra": part.others(*hooks)})

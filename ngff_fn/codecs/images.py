@@ -71,13 +71,12 @@ def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
         return _UNREADABLE
     axes = _read_axes(first, converter)
     scale, translation, unknown = read_transforms(first, len(axes), "image.multiscales.transforms")
-    omero = ome.get("omero")
+    omero = ome.get("omero", "omero.channels.required")
     if omero is not None and not isinstance(omero.value, dict):
-        omero.lenient(
-            f"is {shown(omero.value)}, not an object; read as if it were not there.", "omero.channels.required"
-        )
+        omero.lenient(f"is {shown(omero.value)}, not an object; read as if it were not there.")
         omero = None
-    name, method, metadata = first.get("name"), first.get("type"), first.get("metadata")
+    name, method = first.get("name", "image.name"), first.get("type", "image.type")
+    metadata = first.get("metadata", "image.metadata")
     sections: dict[str, Json] = {
         "multiscale": first.others(*_MULTISCALE),
         "transforms": unknown,

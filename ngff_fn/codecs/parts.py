@@ -26,13 +26,16 @@ class Part:
     '0/.zarray: shape[1]'
     """
 
-    __slots__ = ("key", "owner", "problems", "value")
+    __slots__ = ("key", "owner", "problems", "rule", "value")
 
-    def __init__(self, value: Any, key: str | int, problems: list[Problem], owner: Part | None = None) -> None:
+    def __init__(
+        self, value: Any, key: str | int, problems: list[Problem], owner: Part | None = None, rule: str = ""
+    ) -> None:
         self.value = value
         self.key = key
         self.problems = problems
         self.owner = owner
+        self.rule = rule
 
     def __getitem__(self, key: str | int) -> Part:
         """A member of an object, or an element of a list; both must be there."""
@@ -52,18 +55,19 @@ class Part:
             return key
         return f"{location}{' ' if location.endswith(':') else '.'}{key}"
 
-    def get(self, key: str) -> Part | None:
-        """A member of an object; None where it is absent, or null (which is noted)."""
+    def get(self, key: str, rule: str = "") -> Part | None:
+        """A member of an object; None where it is absent, or null (which is noted). ``rule`` is what it has to follow."""
         if key not in self.value:
             return None
         if self.value[key] is None:
-            self.note("lenient", "is null; read as if it were not there.", at=key)
+            self.lenient("is null; read as if it were not there.", rule, at=key)
             return None
-        return self[key]
+        return Part(self.value[key], key, self.problems, self, rule)
 
     def note(self, kind: Kind, message: str, rule: str = "", *, at: str | int | None = None) -> None:
         """Note a problem of this value, or of one of its members."""
         location = self.location if at is None else self.at(at)
+        rule = rule or (self.rule if at is None else "")
         self.problems.append(Problem(location.removesuffix(":"), message, kind=kind, rule=rule))
 
     def error(self, message: str, rule: str = "", *, at: str | int | None = None) -> None:

@@ -33,7 +33,7 @@ def read_transforms(owner: Part, ndim: int, rule: str) -> Transforms:
     rule
         The one that an empty list breaks.
     """
-    part = owner.get("coordinateTransformations")
+    part = owner.get("coordinateTransformations", rule)
     if part is None or not part.is_list(rule):
         return None, None, EMPTY
     if not part.value:

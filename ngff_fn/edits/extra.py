@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import evolve
 
@@ -13,7 +13,8 @@ from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.image import Image, Level
 
-Record = TypeVar("Record", bound=Image | Level | Axis | Channel | Window)
+AnyRecord: TypeAlias = Image | Level | Axis | Channel | Window
+Record = TypeVar("Record", bound=AnyRecord)
 
 # What each object of a document keeps in a field of its record, or is made from the records: not to be set beside them.
 _KNOWN: dict[type, dict[str, frozenset[str]]] = {
@@ -123,7 +124,7 @@ def remove_extra(record: Record, key: str, *, section: str | None = None) -> Rec
     return _with_members(record, name, members.without(key))
 
 
-def _section(record: Record, section: str | None) -> str:
+def _section(record: AnyRecord, section: str | None) -> str:
     sections = _KNOWN.get(type(record))
     if sections is None:
         message = f"a {type(record).__name__} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
@@ -140,7 +141,7 @@ def _section(record: Record, section: str | None) -> str:
     return name
 
 
-def _members(record: Record, section: str) -> FrozenMap:
+def _members(record: AnyRecord, section: str) -> FrozenMap:
     return cast("FrozenMap", record.extra.get(section, EMPTY)) if section else record.extra
 
 
@@ -171,3 +172,18 @@ def _finite(value: Json) -> bool:
             return all(map(_finite, value.values()))
         case _:
             return True
+
+
+def detach(image: Image) -> Image:
+    """The image without what lies beside it in its store: labels, tables and other foreign groups stay behind.
+
+    Parameters
+    ----------
+    image
+        As it was read. Where it is created anew, only what the records say is written.
+
+    >>> from ngff_fn.records.examples import CELLS
+    >>> detach(CELLS).source is None
+    True
+    """
+    return evolve(image, labels=None, source=None)

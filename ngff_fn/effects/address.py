@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from ngff_fn.effects.local import LocalFiles
@@ -91,21 +90,21 @@ def _local_address(root: str, below: str, *, read_only: bool) -> Address:
     full = os.path.realpath(os.path.join(root, below))
     if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
-    home = _outermost(Path(full))
-    path = os.path.relpath(full, home)
-    return Address(files=LocalFiles(home, read_only=read_only), path="" if path == "." else path.replace(os.sep, "/"))
+    home = _outermost(full)
+    path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
+    return Address(files=LocalFiles(home, read_only=read_only), path=path)
 
 
-def _outermost(path: Path) -> str:
-    home, gap = path, 0
-    for ancestor in path.parents:
-        if any((ancestor / name).is_file() for name in GROUP_DOCUMENTS):
-            home, gap = ancestor, 0
+def _outermost(path: str) -> str:
+    home, above, gap = path, os.path.dirname(path), 0
+    while True:
+        if any(os.path.isfile(os.path.join(above, name)) for name in GROUP_DOCUMENTS):
+            home, gap = above, 0
         else:
             gap += 1
-            if gap > LONGEST_GAP:
-                break
-    return str(home)
+        below, above = above, os.path.dirname(above)
+        if gap > LONGEST_GAP or above == below:
+            return home
 
 
 def _memory_address(store: Any, path: str, *, read_only: bool) -> Address:

@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
@@ -45,20 +45,44 @@ class Committed:
 
     Parameters
     ----------
-    snapshot
-        The store afterwards; all pixels are settled.
-    operations
-        What was carried out.
+    plan
+        What was carried out; ``operations`` are its.
+    place
+        Where.
+    labels
+        Whether there is a group of labels.
     moment
         The document or record whose appearance made it happen; empty where nothing was to do.
     replays
         How often the edits were run again because another writer came first (``update``).
     """
 
-    snapshot: Snapshot
-    operations: tuple[Operation, ...] = ()
+    plan: Plan
+    place: Place
+    labels: bool = False
     moment: str = ""
-    replays: int = field(default=0)
+    replays: int = 0
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What was carried out."""
+        return self.plan.operations
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The store as this commit left it, all pixels settled; made of the plan each time it is asked for."""
+        if not self.plan.operations:
+            return self.plan.base
+        documents = applied(self.plan)
+        decoded = codecs.decode(documents, self.place, labels=self.labels)
+        return Snapshot(
+            origin=self.place,
+            version=decoded.version,
+            root=decoded.root,
+            documents=documents,
+            problems=decoded.problems,
+            mode="r+",
+        )
 
 
 def commit(
@@ -124,14 +148,13 @@ def commit(
         atomic_pixels=atomic_pixels,
     )
     if not plan.operations:
-        return Committed(snapshot=plan.base)
+        return Committed(plan=plan, place=address.place)
     if plan.base.mode in ("w", "w-"):
-        moment = create_new(work)
-        return Committed(snapshot=_settled(work), operations=plan.operations, moment=moment)
+        return _committed(work, create_new(work))
     _clean_beside(work.address.files)
     refuse_consolidated(work.address, plan)
     moment = _commit_documents(work) if _only_documents(plan) else _commit_staged(work)
-    return Committed(snapshot=_settled(work), operations=plan.operations, moment=moment)
+    return _committed(work, moment)
 
 
 def create(store: Any, root: Root, *, version: Version, overwrite: bool = False, **options: Any) -> Committed:
@@ -151,7 +174,7 @@ def create(store: Any, root: Root, *, version: Version, overwrite: bool = False,
         As for ``commit``.
 
     >>> import numpy, zarr
-    >>> from ngff_fn.edits.levels import image_from
+    >>> from ngff_fn.edits.image_from import image_from
     >>> done = create(zarr.storage.MemoryStore(), image_from(numpy.zeros((4, 5), "uint8"), axes="yx"), version="0.5")
     >>> done.snapshot.root.levels[0].array.shape
     (4, 5)
@@ -184,7 +207,7 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
 
     >>> import numpy, zarr
     >>> from ngff_fn import curried as c
-    >>> from ngff_fn.edits.levels import image_from
+    >>> from ngff_fn.edits.image_from import image_from
     >>> store = zarr.storage.MemoryStore()
     >>> _ = create(store, image_from(numpy.zeros((4, 5), "uint8"), axes="yx"), version="0.4")
     >>> update(store, c.set_scale(y=0.5)).snapshot.root.levels[0].scale
@@ -205,7 +228,7 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
             time.sleep(random.uniform(0, pause))
             pause, replays = min(2 * pause, 0.25), replays + 1
         else:
-            return Committed(snapshot=done.snapshot, operations=done.operations, moment=done.moment, replays=replays)
+            return evolve(done, replays=replays)
 
 
 def _check_options(durability: str) -> None:
@@ -227,19 +250,10 @@ def _only_documents(plan: Plan) -> bool:
     return all(isinstance(operation, PutDocument) for operation in plan.operations)
 
 
-def _settled(work: Work) -> Snapshot:
-    base = work.plan.base
+def _committed(work: Work, moment: str) -> Committed:
+    labels = bool(work.files.names(work.at("labels")))
     place = Place(home=work.address.files.identity, path=work.address.path)
-    documents = applied(work.plan)
-    decoded = codecs.decode(documents, place, labels=bool(work.files.names(work.at("labels"))))
-    return Snapshot(
-        origin=place,
-        version=base.version,
-        root=decoded.root,
-        documents=documents,
-        problems=decoded.problems,
-        mode="r+",
-    )
+    return Committed(plan=work.plan, place=place, labels=labels, moment=moment)
 
 
 def compare(work: Work) -> None:

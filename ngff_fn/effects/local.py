@@ -27,6 +27,7 @@ SYNC_ALL_ABOVE = 32
 """So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
+_NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 _NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
@@ -201,12 +202,11 @@ class LocalFiles:
             if link:
                 try:
                     self.change(os.link, old, new)
-                except FileExistsError:
-                    raise
                 except FileNotFoundError:
                     return
-                except OSError:
-                    pass  # another file system, or one without hard links: a copy does
+                except OSError as error:
+                    if error.errno not in _NO_LINK:
+                        raise
                 else:
                     return
             with contextlib.suppress(FileNotFoundError):
@@ -257,7 +257,7 @@ class LocalFiles:
                 return
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    self.change(_flush, name, os.fsync)
+                    self.change(_flush, name, _flush_file)
 
     # --- excluding each other
     # --------------------------------------------------------------------------------------------
@@ -391,6 +391,13 @@ def _flush(path: str, how: Callable[[int], None]) -> None:
         how(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_file(descriptor: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync leaves the data in the cache of the drive
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
 
 
 def _flock(descriptor: int) -> bool:

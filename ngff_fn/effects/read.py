@@ -37,7 +37,7 @@ PATIENCE = 30.0
 
 
 def open_ome_zarr(
-    store: Any,
+    store_path: Any,
     layout: LayoutName = "auto",
     mode: Literal["r", "r+", "a", "w", "w-"] = "r",
     channel_names: Iterable[str] | None = None,
@@ -51,7 +51,7 @@ def open_ome_zarr(
 
     Parameters
     ----------
-    store
+    store_path
         A path, a Zarr ``LocalStore`` or ``MemoryStore``, or a ``StorePath`` of one.
     layout
         ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image. ``hcs`` and ``bf2raw`` are
@@ -87,7 +87,7 @@ def open_ome_zarr(
     ('0.4', ['z', 'y', 'x'], {})
     """
     _check_arguments(layout, mode, version, select)
-    address = address_of(store)
+    address = address_of(store_path)
     if mode in ("r", "r+"):
         return read_snapshot(address, mode, layout)
     there = exists(address)

@@ -119,7 +119,9 @@ _NOTHING = object()
 
 def _json_changes(put: PutDocument) -> Iterator[str]:
     for pointer, old, new in _changes(put):
-        if old is _NOTHING:
+        if pointer.endswith("ngff_fn.revision"):
+            yield f"{pointer}: of the new pixels"
+        elif old is _NOTHING:
             yield f"{pointer}: {_short(new)} (new)"
         elif new is _NOTHING:
             yield f"{pointer}: removed"
