@@ -76,8 +76,9 @@ def _read_float(part: Part, size: int) -> float | str:
     if isinstance(number, bool) or not isinstance(number, int | float):
         part.error(f"is {shown(part.value)}; that of an array of floats is a number, 'NaN', 'Infinity' or '-Infinity'.")
         return 0.0
+    code = f"<{_CODES[size]}"  # with an order, or what is too large becomes infinite
     try:
-        spelled = _spelled(struct.unpack(_CODES[size], struct.pack(_CODES[size], number))[0])
+        spelled = _spelled(struct.unpack(code, struct.pack(code, number))[0])
     except OverflowError:
         part.error(f"is {shown(part.value)}; that is beyond the range of floats of {8 * size} bits. Mend it.")
         return 0.0

@@ -56,7 +56,7 @@ class Part:
         return f"{location}{' ' if location.endswith(':') else '.'}{key}"
 
     def get(self, key: str, rule: str = "") -> Part | None:
-        """A member of an object; None where it is absent, or null (which is noted). ``rule`` is what it has to follow."""
+        """A member of an object, with the rule for it; None where it is absent, or null (which is noted)."""
         if key not in self.value:
             return None
         if self.value[key] is None:

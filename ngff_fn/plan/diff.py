@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ngff_fn import codecs
+from ngff_fn import codecs, rules
 from ngff_fn.errors import InvalidValueError, Problem, refuse
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
-from ngff_fn.records.consistency import inconsistencies
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.pixels import Fill, Stored, leaves
 from ngff_fn.records.snapshot import Documents, Root, Snapshot
@@ -35,7 +34,7 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
     >>> diff(base, base.root).operations
     ()
     """
-    problems = [*inconsistencies(wanted), *codecs.expression_problems(wanted, base.version)]
+    problems = [*rules.record_problems(wanted), *codecs.expression_problems(wanted, base.version)]
     refuse(problems, InvalidValueError)
     if base.mode in ("w", "w-"):
         return Plan(base=base, operations=tuple(_creation(base, wanted)))
