@@ -31,6 +31,9 @@ AXES = axes_from("yx")
 BIG = codec("bytes", endian="big")
 BLOSC = DEFAULT_COMPRESSORS
 SHUFFLED = (codec("blosc", cname="lz4", clevel=5, shuffle="shuffle", blocksize=0),)
+BIT_SHUFFLED = (codec("blosc", cname="lz4", clevel=5, shuffle="bitshuffle", blocksize=0),)
+LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+TRANSPOSED = {"name": "transpose", "configuration": {"order": [1, 0]}}
 TRANSPOSE = codec("transpose", order=(1, 0))
 
 
@@ -217,7 +220,7 @@ def _v3(**members: Any) -> dict[str, bytes]:
         "zarr_format": 3, "node_type": "array", "shape": [7, 9], "data_type": "uint16", "fill_value": 0,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [3, 4]}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}], "dimension_names": ["y", "x"],
+        "codecs": [LITTLE], "dimension_names": ["y", "x"],
     }  # fmt: skip
     return dict(as_texts({"zarr.json": {**array, **members}}))
 
@@ -234,7 +237,7 @@ def _blosc(**configuration: Any) -> dict[str, Any]:
         (_v2(compressor=_blosc(shuffle=-1)), _spec(compressors=SHUFFLED)),
         (
             _v2(compressor=_blosc(shuffle=-1), dtype="|u1"),
-            _spec(dtype="uint8", compressors=(codec("blosc", cname="lz4", clevel=5, shuffle="bitshuffle", blocksize=0),)),
+            _spec(dtype="uint8", compressors=BIT_SHUFFLED),
         ),
         (_v2(compressor={"id": "gzip", "level": -1}), _spec(compressors=(codec("gzip", level=6),))),
         (_v2(compressor={"id": "zstd"}), _spec(compressors=(codec("zstd", level=0, checksum=False),))),
@@ -269,11 +272,11 @@ def _blosc(**configuration: Any) -> dict[str, Any]:
             _spec(compressors=SHUFFLED),
         ),
         (
-            _v3(codecs=[{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "new", "configuration": {"a": 1}}]),
+            _v3(codecs=[LITTLE, {"name": "new", "configuration": {"a": 1}}]),
             _spec(compressors=(codec("new", a=1),)),
         ),
         (
-            _v3(codecs=[{"name": "transpose", "configuration": {"order": [1, 0]}}, {"name": "new"}, {"name": "crc32c"}]),
+            _v3(codecs=[TRANSPOSED, {"name": "new"}, {"name": "crc32c"}]),
             _spec(filters=(TRANSPOSE,), serializer=codec("new"), compressors=(codec("crc32c"),)),
         ),
     ],
@@ -289,8 +292,7 @@ def test_arrays_that_mean_the_same_are_equal_and_keep_their_bytes(texts: dict[st
 SHARDING = {
     "name": "sharding_indexed",
     "configuration": {
-        "chunk_shape": [3, 2], "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
-        "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+        "chunk_shape": [3, 2], "codecs": [LITTLE], "index_codecs": [LITTLE, {"name": "crc32c"}],
         "index_location": "end",
     },
 }  # fmt: skip

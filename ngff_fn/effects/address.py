@@ -92,7 +92,7 @@ def _local_address(root: str, below: str, *, read_only: bool) -> Address:
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
     home = _outermost(full)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
-    return Address(files=LocalFiles(home, read_only=read_only), path=path)
+    return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
 
 
 def _outermost(path: str) -> str:

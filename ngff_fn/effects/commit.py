@@ -19,8 +19,10 @@ from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work, staged_steps
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.effects.transaction import (
+    DRAFT,
     LOCK_TIMEOUT,
     STAGE,
+    WORKSHOP,
     Bench,
     Put,
     Step,
@@ -251,7 +253,8 @@ def _only_documents(plan: Plan) -> bool:
 
 
 def _committed(work: Work, moment: str) -> Committed:
-    labels = bool(work.files.names(work.at("labels")))
+    is_new = work.plan.base.mode in ("w", "w-")
+    labels = bool(work.files.names(work.at("labels"))) if is_new else work.plan.base.root.labels is not None
     place = Place(home=work.address.files.identity, path=work.address.path)
     return Committed(plan=work.plan, place=place, labels=labels, moment=moment)
 
@@ -281,17 +284,20 @@ def _commit_documents(work: Work) -> str:
 
 
 def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
-    draft = joined(STAGE, "document")
+    """The atomic replacement of one document."""
     try:
-        files.write(draft, text)
+        files.make_directory(WORKSHOP)
+        files.write(DRAFT, text)
         if durable:
-            files.sync([draft])
-        files.move(draft, key)
+            files.sync([DRAFT])
+        files.move(DRAFT, key)
         if durable:
             files.sync([key.rpartition("/")[0]])
-    finally:
+    except BaseException:
         with suppress(NgffError):
             recover(files, durable=False)
+        raise
+    files.prune(WORKSHOP)
     return key
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import random
@@ -14,12 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.system_calls import (
+    exchange_names,
+    flock,
+    flush,
+    flush_file,
+    flush_file_system,
+    read_all,
+    signature_of,
+    write_file,
+)
 from ngff_fn.errors import Problem, StoreError, StoreExistsError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
@@ -27,8 +31,8 @@ SYNC_ALL_ABOVE = 32
 """So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
+_READ = os.O_RDONLY | os.O_CLOEXEC
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
-_NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
 class LocalFiles:
@@ -42,10 +46,12 @@ class LocalFiles:
         Every change is refused.
     exclusive
         False: there is only one writer, and no lock is asked for.
+    resolved
+        Whether ``root`` is a real path already.
     """
 
-    def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True) -> None:
-        self.identity = os.path.realpath(root)
+    def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True, resolved: bool = False) -> None:
+        self.identity = root if resolved else os.path.realpath(root)
         self.read_only = read_only
         self.exclusive = exclusive
         self._inside: set[str] = {""}
@@ -54,7 +60,7 @@ class LocalFiles:
         return _reopened, (type(self), self.identity, self.read_only, self.exclusive)
 
     def _at(self, root: str, *, exclusive: bool) -> LocalFiles:
-        return type(self)(root, read_only=self.read_only, exclusive=exclusive)
+        return type(self)(root, read_only=self.read_only, exclusive=exclusive, resolved=True)
 
     def alone(self) -> LocalFiles:
         """The same directory for its only writer."""
@@ -66,7 +72,6 @@ class LocalFiles:
         return self._at(parent, exclusive=self.exclusive), f".{name}.ngff_fn", name
 
     # --- reading
-    # ---------------------------------------------------------------------------------------------------------
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes of a file, or a part of them; None where there is no file."""
@@ -78,7 +83,7 @@ class LocalFiles:
 
     def _get(self, key: str, start: int, stop: int | None) -> tuple[bytes | None, object | None]:
         try:
-            descriptor = os.open(self._safe(key), os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = self._opened(key)
         except (FileNotFoundError, NotADirectoryError):
             return None, None
         except OSError as error:
@@ -89,26 +94,39 @@ class LocalFiles:
                 return None, None
             first = max(0, status.st_size + start) if start < 0 else start
             last = status.st_size if stop is None else min(stop, status.st_size)
-            return _read_all(descriptor, first, last - first), _signature(status)
+            return read_all(descriptor, first, last - first), signature_of(status)
         except OSError as error:
             raise self._failed(key, error) from error
         finally:
             os.close(descriptor)
 
+    def _opened(self, key: str) -> int:
+        full = self._named(key)
+        try:
+            return os.open(full, _READ | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+        return os.open(self._safe(key), _READ)
+
     def signature(self, key: str) -> object | None:
         """Inode, size and times of a file or directory; None where there is none."""
         try:
-            status = os.stat(self._safe(key))
+            status = os.lstat(self._named(key))
+            if stat.S_ISLNK(status.st_mode):
+                status = os.stat(self._safe(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self._failed(key, error) from error
-        return _signature(status)
+        return signature_of(status)
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, each with whether it is a directory."""
         try:
-            with os.scandir(self._safe(path)) as entries:
+            if not self._enter(path):
+                return []
+            with os.scandir(self._full(path)) as entries:
                 return [(entry.name, entry.is_dir()) for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -116,7 +134,6 @@ class LocalFiles:
             raise self._failed(path, error) from error
 
     # --- changing
-    # --------------------------------------------------------------------------------------------------------
 
     def change(self, operation: Callable[..., T], *arguments: Any) -> T:
         """One change of the file system; a test bench overrides this to stop at each."""
@@ -125,13 +142,13 @@ class LocalFiles:
     def write(self, key: str, data: bytes) -> None:
         """A new file, with the directories above it."""
         self._writable(key)
-        path = self._safe(key)
+        path = self._named(key)
         try:
-            self.change(_write_file, path, data)
+            self.change(write_file, path, data)
         except FileNotFoundError:
             self.make_directory(key.rpartition("/")[0])
             with self._errors(key):
-                self.change(_write_file, path, data)
+                self.change(write_file, path, data)
         except OSError as error:
             raise self._failed(key, error) from error
 
@@ -150,7 +167,7 @@ class LocalFiles:
     def move(self, source: str, target: str) -> None:
         """A file or directory gets another name, in one step."""
         self._writable(target)
-        old, new = self._safe(source), self._safe(target)
+        old, new = self._named(source), self._named(target)
         with self._errors(target):
             try:
                 self.change(os.rename, old, new)
@@ -163,7 +180,7 @@ class LocalFiles:
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
         """Two directories change places: in one step on Linux and macOS, else by renames that can be taken up again."""
         self._writable(right)
-        one, other, aside = self._safe(left), self._safe(right), f"{self._safe(left)}.aside"
+        one, other, aside = self._named(left), self._named(right), f"{self._named(left)}.aside"
         with self._errors(right):
             if self.swap(one, other):
                 return
@@ -178,10 +195,10 @@ class LocalFiles:
 
     def swap(self, one: str, other: str) -> bool:
         """Two full paths change places in one step; False where the platform or the file system cannot."""
-        if _swap is None:
+        if exchange_names is None:
             return False
         try:
-            self.change(_swap, one, other)
+            self.change(exchange_names, one, other)
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
                 raise
@@ -196,7 +213,7 @@ class LocalFiles:
             if data is not None:
                 self.write(key, data)
             return
-        old, new = source._safe(source_key), self._safe(key)
+        old, new = source._safe(source_key), self._named(key)
         self.make_directory(key.rpartition("/")[0])
         with self._errors(key):
             if link:
@@ -215,10 +232,9 @@ class LocalFiles:
     def remove(self, path: str) -> None:
         """A file or a whole tree; it may be gone already."""
         self._writable(path)
-        full = self._safe(path)
         with self._errors(path):
-            self._remove(full)
-        self._inside.discard(path)
+            self._remove(self._named(path))
+        self._inside = {""}
 
     def _remove(self, full: str) -> None:
         try:
@@ -238,7 +254,7 @@ class LocalFiles:
         self._writable(path)
         while path:
             try:
-                self.change(os.rmdir, self._safe(path))
+                self.change(os.rmdir, self._named(path))
             except FileNotFoundError:
                 pass
             except OSError:
@@ -248,19 +264,18 @@ class LocalFiles:
 
     def sync(self, paths: Iterable[str]) -> None:
         """Everything written at these files and directories survives a power cut from here on."""
-        names = list(dict.fromkeys(self._safe(path) for path in paths))
+        names = list(dict.fromkeys(self._named(path) for path in paths))
         if not names:
             return
         with self._errors(""):
-            if len(names) > SYNC_ALL_ABOVE and _syncfs is not None:
-                self.change(_flush, self.identity, _syncfs)
+            if len(names) > SYNC_ALL_ABOVE and flush_file_system is not None:
+                self.change(flush, self.identity, flush_file_system)
                 return
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    self.change(_flush, name, _flush_file)
+                    self.change(flush, name, flush_file)
 
     # --- excluding each other
-    # --------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def lock(self, timeout: float) -> Iterator[None]:
@@ -272,7 +287,7 @@ class LocalFiles:
         pause = _FIRST_PAUSE
         while True:
             descriptor = self._open_directory(self.identity)
-            if _flock(descriptor):
+            if flock(descriptor):
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(descriptor), os.stat(self.identity)):
                         break
@@ -294,7 +309,7 @@ class LocalFiles:
         if not self.exclusive:
             return lambda: None
         descriptor = self._open_directory(self._safe(path))
-        _flock(descriptor)
+        flock(descriptor)
         return lambda: os.close(descriptor)
 
     def is_held(self, path: str) -> bool:
@@ -302,41 +317,59 @@ class LocalFiles:
         if not self.exclusive:
             return False
         try:
-            descriptor = os.open(self._safe(path), os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(self._safe(path), _READ)
         except FileNotFoundError:
             return False
         try:
-            return not _flock(descriptor)
+            return not flock(descriptor)
         finally:
             os.close(descriptor)
 
     def _open_directory(self, path: str) -> int:
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(path, _READ)
         except OSError as error:
             raise self._failed("", error) from error
 
     # --- staying inside
-    # --------------------------------------------------------------------------------------------------
 
-    def _safe(self, key: str) -> str:
-        """The full path of a key, refused where a link on the way leaves the root."""
-        full = os.path.join(self.identity, key) if key else self.identity
+    def _full(self, key: str) -> str:
+        return f"{self.identity}{os.sep}{key}" if key else self.identity
+
+    def _named(self, key: str) -> str:
+        """The full path of a key, for what does not follow a link at its end; those on the way stay inside."""
         parent = key.rpartition("/")[0]
         if parent not in self._inside:
-            self._check(parent)
-        if os.path.islink(full) and key:
+            self._enter(parent)
+        return self._full(key)
+
+    def _safe(self, key: str) -> str:
+        """The full path of a key, for what follows a link at its end."""
+        full = self._named(key)
+        if os.path.islink(full):
             self._check(key)
         return full
 
+    def _enter(self, path: str) -> bool:
+        """Make sure that a directory is inside, as all above it are; False where there is none, and nothing leads out."""
+        if path in self._inside:
+            return True
+        if not self._enter(path.rpartition("/")[0]):
+            return False
+        try:
+            mode = os.lstat(self._full(path)).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if stat.S_ISLNK(mode):
+            self._check(path)
+        self._inside.add(path)
+        return True
+
     def _check(self, path: str) -> None:
-        full = os.path.join(self.identity, path)
-        real = os.path.realpath(full)
+        real = os.path.realpath(self._full(path))
         if real != self.identity and not real.startswith(self.identity.rstrip(os.sep) + os.sep):
             cure = "Copy what it points to into the store, or open that on its own."
             raise StoreError(Problem(path, f"a link leaves the store, to {real}. {cure}"))
-        if os.path.isdir(full):
-            self._inside.add(path)
 
     def _writable(self, key: str) -> None:
         if self.read_only:
@@ -358,102 +391,3 @@ class LocalFiles:
 
 def _reopened(kind: type[LocalFiles], root: str, read_only: bool, exclusive: bool) -> LocalFiles:  # noqa: FBT001 — for pickle
     return kind(root, read_only=read_only, exclusive=exclusive)
-
-
-def _signature(status: os.stat_result) -> object:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def _read_all(descriptor: int, start: int, length: int) -> bytes:
-    parts: list[bytes] = []
-    while length > 0:
-        part = os.pread(descriptor, length, start)
-        if not part:
-            break
-        parts.append(part)
-        start, length = start + len(part), length - len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _write_file(path: str, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-    finally:
-        os.close(descriptor)
-
-
-def _flush(path: str, how: Callable[[int], None]) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        how(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _flush_file(descriptor: int) -> None:
-    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync leaves the data in the cache of the drive
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
-
-
-def _flock(descriptor: int) -> bool:
-    """Whether the lock was got; where there are no locks, an error that says the cure."""
-    cure = "Say single_writer=True where no other program writes."
-    if fcntl is None:
-        raise StoreError(f"this platform has no flock, so writers cannot exclude each other. {cure}")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno in _NO_LOCK:
-            raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
-        raise
-    return True
-
-
-def _library() -> Any:
-    try:
-        return ctypes.CDLL(None, use_errno=True)
-    except (OSError, TypeError):
-        return None
-
-
-def _checked(result: int, path: str) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), path)
-
-
-def _swap_of_platform() -> Callable[[str, str], None] | None:
-    if hasattr(_libc, "renameat2"):
-
-        def swap(one: str, other: str) -> None:
-            arguments = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _SWAP)
-            _checked(_libc.renameat2(*arguments), other)
-
-        return swap
-    if hasattr(_libc, "renamex_np"):  # macOS
-
-        def swap_by_path(one: str, other: str) -> None:
-            _checked(_libc.renamex_np(os.fsencode(one), os.fsencode(other), _SWAP), other)
-
-        return swap_by_path
-    return None
-
-
-def _flush_file_system(descriptor: int) -> None:
-    _checked(_libc.syncfs(descriptor), "")
-
-
-_libc = _library()
-_AT_FDCWD = -100
-_SWAP = 2
-"""RENAME_EXCHANGE of Linux, and RENAME_SWAP of macOS."""
-
-_swap = _swap_of_platform()
-_syncfs: Callable[[int], None] | None = _flush_file_system if hasattr(_libc, "syncfs") else None

@@ -1,5 +1,6 @@
 """From a store to a snapshot. Readers never write and never lock: they check again, and start over if something
-changed."""
+changed.
+"""
 
 from __future__ import annotations
 
@@ -172,11 +173,14 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
 
 
 def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> tuple[Documents, bool]:
-    path, texts = address.path, {}
-    for key in _group_keys(witness, path):
+    path = address.path
+    texts: dict[str, bytes] = {}
+    for key in ("zarr.json", ".zgroup", ".zattrs"):
         text = witness.read(joined(path, key))
         if text is not None:
             texts[key] = text
+            if key == "zarr.json":
+                break  # RFC-2: where both formats stand side by side, 0.5 is preferred
     if not texts:
         _refuse_no_group(witness, address)
     try:
@@ -190,11 +194,6 @@ def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> 
             if text is not None:
                 texts[f"{level}/{key}"] = text
     return Documents(texts), bool(witness.view.names(joined(path, "labels")))
-
-
-def _group_keys(witness: Witness, path: str) -> tuple[str, ...]:
-    # RFC-2: where both formats stand side by side, 0.5 is preferred.
-    return ("zarr.json",) if witness.read(joined(path, "zarr.json")) is not None else (".zgroup", ".zattrs")
 
 
 def _refuse_no_group(witness: Witness, address: Address) -> None:

@@ -1,5 +1,6 @@
 """What a commit stages, and the steps that then put it in place: new nodes, chunks put in place, directories
-rebuilt."""
+rebuilt.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ from ngff_fn.errors import Problem, StoreError
 WORKSHOP = "__ngff_fn"
 STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
+DRAFT = f"{WORKSHOP}/draft"
+"""The next text of the one document that a commit replaces."""
 LOCK_TIMEOUT = 30.0
 """Seconds for which a commit waits for the lock."""
 _FORMAT = 1
@@ -231,12 +233,13 @@ class Bench:
 
 def recover(files: Files, *, durable: bool) -> int:
     """Carry out what stands and remove what the dead have left; only while the lock is held. Says how many stood."""
-    if not files.names(WORKSHOP):
+    if files.signature(WORKSHOP) is None:
         return 0
     records = standing(files)
     for record in records:
         carry_out(files, record, durable=durable)
     clean(files, STAGE)
+    files.remove(DRAFT)
     files.prune(RECORDS)
     files.prune(STAGE)
     files.prune(WORKSHOP)

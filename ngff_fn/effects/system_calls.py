@@ -1,0 +1,120 @@
+"""What a platform can do with files, one system call each: flush, lock, exchange."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ngff_fn.errors import StoreError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+
+
+def signature_of(status: os.stat_result) -> object:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def read_all(descriptor: int, start: int, length: int) -> bytes:
+    parts: list[bytes] = []
+    while length > 0:
+        part = os.pread(descriptor, length, start)
+        if not part:
+            break
+        parts.append(part)
+        start, length = start + len(part), length - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def write_file(path: str, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    finally:
+        os.close(descriptor)
+
+
+def flush(path: str, how: Callable[[int], None]) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        how(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_file(descriptor: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync leaves the data in the cache of the drive
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def flock(descriptor: int) -> bool:
+    """Whether the lock was got; where there are no locks, an error that says the cure."""
+    cure = "Say single_writer=True where no other program writes."
+    if fcntl is None:
+        raise StoreError(f"this platform has no flock, so writers cannot exclude each other. {cure}")
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCK:
+            raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
+        raise
+    return True
+
+
+def _library() -> Any:
+    try:
+        return ctypes.CDLL(None, use_errno=True)
+    except (OSError, TypeError):
+        return None
+
+
+def _checked(result: int, path: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), path)
+
+
+def _swap_of_platform() -> Callable[[str, str], None] | None:
+    if hasattr(_libc, "renameat2"):
+
+        def swap(one: str, other: str) -> None:
+            arguments = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _SWAP)
+            _checked(_libc.renameat2(*arguments), other)
+
+        return swap
+    if hasattr(_libc, "renamex_np"):  # macOS
+
+        def swap_by_path(one: str, other: str) -> None:
+            _checked(_libc.renamex_np(os.fsencode(one), os.fsencode(other), _SWAP), other)
+
+        return swap_by_path
+    return None
+
+
+def _syncfs_call(descriptor: int) -> None:
+    _checked(_libc.syncfs(descriptor), "")
+
+
+_libc = _library()
+_AT_FDCWD = -100
+_SWAP = 2
+"""RENAME_EXCHANGE of Linux, and RENAME_SWAP of macOS."""
+
+exchange_names: Callable[[str, str], None] | None = _swap_of_platform()
+"""Two names change places, in one step; None where the platform cannot."""
+
+flush_file_system: Callable[[int], None] | None = _syncfs_call if hasattr(_libc, "syncfs") else None
+"""Everything in the file system of a descriptor; None where the platform cannot."""
