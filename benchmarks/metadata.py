@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def in_turn(sides: dict[str, Callable[[int], object]], rounds: int) -> dict[str,
     gc.disable()
     for number in range(rounds):
         for name, action in sides.items():
-            times[name].append(_timed(lambda action=action, number=number: action(number)))
+            times[name].append(_timed(partial(action, number)))
     gc.enable()
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -90,12 +91,12 @@ def renaming(store: Path, other: Path, rounds: int) -> None:
 
     names = ["GFP", "EGFP"]
 
-    def ours(number: int) -> object:
+    def ours(_: int) -> object:
         base = nf.open_ome_zarr(store, mode="r+")
         old, new = names[::-1] if nf.channel_names(base.root)[1] == "EGFP" else names
         return nf.commit(store, nf.diff(base, nf.rename_channel(base.root, old, new)), durability="process")
 
-    def theirs(number: int) -> object:
+    def theirs(_: int) -> object:
         with iohub.open_ome_zarr(other, mode="r+") as position:
             old, new = names[::-1] if position.channel_names[1] == "EGFP" else names
             return position.rename_channel(old, new)
@@ -141,7 +142,7 @@ def durable(store: Path, rounds: int) -> None:
         bare.append(_timed(write_flush_rename))
         base = nf.open_ome_zarr(store, mode="r+")
         plan = nf.diff(base, nf.set_scale(base.root, z=2.0 + number))
-        ours.append(_timed(lambda plan=plan: nf.commit(store, plan)))
+        ours.append(_timed(partial(nf.commit, store, plan)))
     medians = {"write, flush, rename": statistics.median(bare), "ngff_fn, durable": statistics.median(ours)}
     report("a durable commit of one document, on a disk", medians, "at most 2.5")
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from attrs import evolve, frozen
@@ -21,9 +21,10 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.pixels import fill
+from ngff_fn.records.snapshot import Version
 
 
-def small_image(version: str = "0.4") -> nf.Image:
+def small_image() -> nf.Image:
     """Two channels of 4 x 12 x 16 with two levels; chunks of 4 x 6 x 8, one channel each."""
     data = np.arange(2 * 4 * 12 * 16, dtype="uint16").reshape(2, 4, 12, 16)
     image = nf.image_from(data, axes="czyx", channel_names=["DAPI", "GFP"], scale={"z": 0.5}, chunks=(1, 4, 6, 8))
@@ -59,7 +60,7 @@ def _edit(*steps: Any) -> Callable[[Any], Any]:
     return act
 
 
-def _new(version: str, mode: str) -> Callable[[Any], Any]:
+def _new(version: Version, mode: Literal["w", "w-"]) -> Callable[[Any], Any]:
     def act(store: Any) -> Any:
         base = nf.open_ome_zarr(store, layout="fov", mode=mode, axes="czyx", channel_names=["BF"], version=version)
         data = np.arange(2 * 10 * 14, dtype="uint8").reshape(1, 2, 10, 14)
@@ -70,7 +71,7 @@ def _new(version: str, mode: str) -> Callable[[Any], Any]:
     return act
 
 
-def scenarios(version: str) -> list[Scenario]:
+def scenarios(version: Version) -> list[Scenario]:
     """Every kind of commit of an image."""
     channel = np.full((4, 12, 16), 7, dtype="uint16")
     tile = np.full((1, 1, 6, 8), 9, dtype="uint8")
@@ -143,10 +144,15 @@ def files_below(path: Path) -> dict[str, bytes | None]:
     for folder, directories, names in os.walk(path):
         here = os.path.relpath(folder, path)
         for name in names:
-            found[os.path.normpath(os.path.join(here, name))] = (Path(folder) / name).read_bytes()
+            found[os.path.normpath(f"{here}/{name}")] = (Path(folder) / name).read_bytes()
         if not directories and not names and here != ".":
             found[here + "/"] = None
     return found
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def state(store: Path) -> tuple[Any, ...] | None:
@@ -179,7 +185,7 @@ class Trial:
         return target / "image.zarr"
 
 
-def trial_of(scenario: Scenario, version: str, folder: Path) -> Trial:
+def trial_of(scenario: Scenario, version: Version, folder: Path) -> Trial:
     """Run a scenario without a crash."""
     start = folder / "start"
     start.mkdir()

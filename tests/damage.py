@@ -10,15 +10,51 @@ from typing import Any
 
 WRONG: list[Any] = [
     None, True, False, 0, -1, 1.5, 10**18, 10**400, -(2**70), 1e308, float("nan"), float("inf"), "", "0", "x", "NaN",
-    "../../etc", "/etc/passwd", "..\\0", "\x00", "\ud800", "0x7fc00000", "9" * 400, [], {}, [[]], [{}], [None], [0, "1", 2.0],
+    "../../etc", "/etc/passwd", "..\\0", "\x00", "\ud800", "0x7fc00000", "9" * 400, [], {}, [[]], [{}], [None], [0,
+    "1", 2.0],
     {"name": 1}, {"name": "x", "configuration": []}, {"type": "scale", "scale": ["a"]}, {"must_understand": True},
     ["a", ["b", ["c"]]], list(range(1000)), {"": {"": {"": []}}},
 ]  # fmt: skip
-KEYS = (
-    "version path name type unit scale translation axes datasets multiscales omero channels label color window start "
-    "coordinateTransformations shape chunks dtype data_type codecs fill_value compressor filters order ngff_fn ome "
-    "attributes zarr_format node_type chunk_grid dimension_names id configuration must_understand plate well"
-).split()
+KEYS = [
+    "version",
+    "path",
+    "name",
+    "type",
+    "unit",
+    "scale",
+    "translation",
+    "axes",
+    "datasets",
+    "multiscales",
+    "omero",
+    "channels",
+    "label",
+    "color",
+    "window",
+    "start",
+    "coordinateTransformations",
+    "shape",
+    "chunks",
+    "dtype",
+    "data_type",
+    "codecs",
+    "fill_value",
+    "compressor",
+    "filters",
+    "order",
+    "ngff_fn",
+    "ome",
+    "attributes",
+    "zarr_format",
+    "node_type",
+    "chunk_grid",
+    "dimension_names",
+    "id",
+    "configuration",
+    "must_understand",
+    "plate",
+    "well",
+]
 
 
 def damaged(documents: Mapping[str, bytes], seed: int) -> dict[str, bytes]:

@@ -25,13 +25,17 @@ ROOTS = {
         "data/valid/plate-01.zarr/A/1/0",
     ],
     "viv_blobs_v04_v05": ["ome-zarr/blobs_image_v04.ome.zarr", "ome-zarr/blobs_image_v05.ome.zarr"],
-    "ngio_v04": [f"v04/images/test_image_{axes}.zarr" for axes in ["c1yx", "cyx", "czyx", "tcyx", "tczyx", "tyx", "tzyx", "yx", "zyx"]],
-    "ngio_v05": [f"v05/images/test_image_{axes}.zarr" for axes in ["c1yx", "cyx", "czyx", "tcyx", "tczyx", "tyx", "tzyx", "yx", "zyx"]],
+    "ngio_v04": [
+        f"v04/images/test_image_{axes}.zarr"
+        for axes in ["c1yx", "cyx", "czyx", "tcyx", "tczyx", "tyx", "tzyx", "yx", "zyx"]
+    ],
+    "ngio_v05": [
+        f"v05/images/test_image_{axes}.zarr"
+        for axes in ["c1yx", "cyx", "czyx", "tcyx", "tczyx", "tyx", "tzyx", "yx", "zyx"]
+    ],
 }
 IMAGES = [f"{store}/{path}" for store, paths in ROOTS.items() for path in paths]
-REFUSED = [
-    f"omezarr_examples_v04/data/invalid/image-0{number}.zarr" for number in (1, 2, 3)
-]
+REFUSED = [f"omezarr_examples_v04/data/invalid/image-0{number}.zarr" for number in (1, 2, 3)]
 
 
 def edited(root: nf.Image) -> nf.Image:
@@ -56,7 +60,8 @@ def edited(root: nf.Image) -> nf.Image:
     return wanted
 
 
-# --- what other programs say of a store; each raises where it does not open or is not valid -----------------------------
+# --- what other programs say of a store; each raises where it does not open or is not valid
+# -----------------------------
 
 
 def _with_iohub(path: Path) -> None:

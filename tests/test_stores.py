@@ -18,7 +18,7 @@ from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 
 from ngff_fn.effects.address import address_of, files_of
 from ngff_fn.effects.local import LocalFiles
-from ngff_fn.effects.memory import MemoryFiles, memory_of
+from ngff_fn.effects.memory import Memory, MemoryFiles, memory_of
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import StoreError, StoreExistsError, UnsupportedError, WrongTypeError
 
@@ -40,9 +40,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
         case "by renames":
             return ByRenames(str(root))
         case _:
-            store = MemoryStore()
-            request.addfinalizer(lambda: store)
-            return MemoryFiles(memory_of(store))
+            return MemoryFiles(Memory({}))
 
 
 def test_what_was_written_is_read(files: Files) -> None:
@@ -184,7 +182,8 @@ def test_a_read_only_store_refuses_every_change(tmp_path: Path) -> None:
                 change()
 
 
-# --- local directories -------------------------------------------------------------------------------------------------
+# --- local directories
+# -------------------------------------------------------------------------------------------------
 
 
 def _hold(root: str, entered: Any, leave: Any) -> None:
@@ -221,7 +220,7 @@ def test_an_exchange_by_renames_can_be_taken_up_again(tmp_path: Path) -> None:
     files = ByRenames(str(tmp_path))
     files.write("a/x", b"1")
     files.write("b/y", b"2")
-    os.rename(tmp_path / "b", tmp_path / "a.aside")  # it died after its first rename
+    (tmp_path / "b").rename(tmp_path / "a.aside")  # it died after its first rename
     files.exchange("a", "b")
     assert (files.read("b/x"), files.read("a/y")) == (b"1", b"2")
 
@@ -262,11 +261,12 @@ def test_a_link_inside_the_store_is_followed(tmp_path: Path) -> None:
 
 
 def test_local_files_are_pickled_by_their_root(tmp_path: Path) -> None:
-    again = pickle.loads(pickle.dumps(LocalFiles(str(tmp_path), read_only=True)))
+    again = pickle.loads(pickle.dumps(LocalFiles(str(tmp_path), read_only=True)))  # noqa: S301 — our own
     assert (again.identity, again.read_only) == (os.path.realpath(tmp_path), True)
 
 
-# --- addresses ---------------------------------------------------------------------------------------------------------
+# --- addresses
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_every_door_leads_to_the_same_place(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_group_far_above_is_another_hierarchy(tmp_path: Path) -> None:
     assert address_of(deep).path == ""
 
 
-def test_stores_that_share_a_memory_are_one(tmp_path: Path) -> None:
+def test_stores_that_share_a_memory_are_one() -> None:
     store = MemoryStore()
     other = store.with_read_only(read_only=True)
     assert address_of(store).place == address_of(other).place
@@ -308,7 +308,7 @@ def test_a_store_is_found_again_by_its_identity(tmp_path: Path) -> None:
         assert files_of(files.identity).identity == files.identity
 
 
-def test_a_memory_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+def test_a_memory_that_is_gone_is_said_to_be() -> None:
     store = MemoryStore()
     identity = address_of(store).files.identity
     del store

@@ -13,13 +13,14 @@ from zarr.storage import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.records.snapshot import VERSIONS, Version
 
 pytestmark = pytest.mark.timeout(280)
 FORK = multiprocessing.get_context("fork")
 UPDATES = 200
 
 
-def shared_image(store: Any, version: str) -> None:
+def shared_image(store: Any, version: Version) -> None:
     """Two channels of 20 x 20 tiles of 4 x 4."""
     data = np.zeros((2, 80, 80), dtype="uint16")
     image = nf.image_from(data, axes="cyx", channel_names=["a", "b"], chunks=(1, 4, 4))
@@ -44,6 +45,7 @@ def write(store: Any, channel: int, updates: int) -> None:
 def check_every_update(store: Any, updates: int) -> None:
     snapshot = nf.open_ome_zarr(store)
     root = snapshot.root
+    assert root.channels is not None
     contrasts = [number for number in range(updates) if number % 3 == 0]
     scales = [number for number in range(updates) if number % 3 == 1]
     for channel in range(2):
@@ -58,8 +60,8 @@ def check_every_update(store: Any, updates: int) -> None:
     np.testing.assert_array_equal(nf.to_numpy(store, "0"), expected)
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_no_update_of_two_processes_is_lost(version: str, quick_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_update_of_two_processes_is_lost(version: Version, quick_path: Path) -> None:
     store = quick_path / "image.zarr"
     shared_image(store, version)
     processes = [FORK.Process(target=write, args=(store, channel, UPDATES)) for channel in range(2)]
@@ -69,7 +71,7 @@ def test_no_update_of_two_processes_is_lost(version: str, quick_path: Path) -> N
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     check_every_update(store, UPDATES)
-    print(f"{version}: {2 * UPDATES} of {2 * UPDATES} updates are there")
+    print(f"{version}: {2 * UPDATES} of {2 * UPDATES} updates are there")  # noqa: T201 — the number is asked for
 
 
 def test_no_update_of_two_threads_in_memory_is_lost() -> None:

@@ -102,7 +102,7 @@ def _read_extension(part: Part | None, owner: Part, key: str) -> tuple[str, dict
     if part is None:
         owner.error("is not there. Mend the document.", at=key)
         return "", {}
-    if isinstance(part.value, str):  # "if no configuration is needed, the name alone may stand"
+    if part.value and isinstance(part.value, str):  # "if no configuration is needed, the name alone may stand"
         return part.value, {}
     name = part.value.get("name") if isinstance(part.value, dict) else None
     configuration = part.value.get("configuration", {}) if isinstance(part.value, dict) else {}

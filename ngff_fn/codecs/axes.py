@@ -18,7 +18,7 @@ def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
         message = f"is the text {shown(part.value)}, as in OME-NGFF 0.3; an axis is an object with a name."
         part.lenient(message, "axes.name.required")
         return Axis(name=part.value, type=TYPE_OF_NAME.get(part.value.lower()))
-    if members is None or not members.get("name"):
+    if members is None or members.get("name") is None:
         part.error("has no name that can be read. Give each axis a name.", "axes.name.required", at="name")
         return Axis(name=f"?{part.key}")  # never seen: an error was noted
     axis = Axis(**members)

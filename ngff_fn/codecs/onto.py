@@ -87,8 +87,8 @@ def _elements(old: list[Any], read: list[Any], wanted: list[Any]) -> list[Any]:
             made.append(plain(value))
             continue
         element = onto(old[source], read[source], value)
-        if source != index and isinstance(element, dict) and "label" in value and element.get("label") is None:
-            element = {**element, "label": value["label"]}  # its place had said it
+        if source != index and isinstance(element, dict) and str(element.get("label")) != value.get("label"):
+            element = {**element, "label": value["label"]} if "label" in value else element  # its place had said it
         made.append(element)
     return made
 

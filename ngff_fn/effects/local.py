@@ -21,6 +21,7 @@ from ngff_fn.effects.system_calls import (
     flush_file_system,
     read_all,
     signature_of,
+    unlock,
     write_file,
 )
 from ngff_fn.errors import Problem, StoreError, StoreExistsError
@@ -213,7 +214,7 @@ class LocalFiles:
             if data is not None:
                 self.write(key, data)
             return
-        old, new = source._safe(source_key), self._named(key)
+        old, new = source._safe(source_key), self._named(key)  # noqa: SLF001 — of the same class
         self.make_directory(key.rpartition("/")[0])
         with self._errors(key):
             if link:
@@ -302,7 +303,7 @@ class LocalFiles:
         try:
             yield
         finally:
-            os.close(descriptor)
+            unlock(descriptor)
 
     def hold(self, path: str) -> Callable[[], None]:
         """``flock`` on a directory until the returned function is called, or the process ends."""
@@ -310,7 +311,7 @@ class LocalFiles:
             return lambda: None
         descriptor = self._open_directory(self._safe(path))
         flock(descriptor)
-        return lambda: os.close(descriptor)
+        return lambda: unlock(descriptor)
 
     def is_held(self, path: str) -> bool:
         """Whether a living process holds a directory."""
@@ -320,10 +321,11 @@ class LocalFiles:
             descriptor = os.open(self._safe(path), _READ)
         except FileNotFoundError:
             return False
-        try:
-            return not flock(descriptor)
-        finally:
-            os.close(descriptor)
+        if flock(descriptor):
+            unlock(descriptor)
+            return False
+        os.close(descriptor)
+        return True
 
     def _open_directory(self, path: str) -> int:
         try:
@@ -351,7 +353,7 @@ class LocalFiles:
         return full
 
     def _enter(self, path: str) -> bool:
-        """Make sure that a directory is inside, as all above it are; False where there is none, and nothing leads out."""
+        """Make sure that a directory is inside, as all above it are; False where there is none."""
         if path in self._inside:
             return True
         if not self._enter(path.rpartition("/")[0]):

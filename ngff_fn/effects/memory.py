@@ -62,7 +62,7 @@ _registry = threading.RLock()
 
 
 def memory_of(store: MemoryStore) -> Memory:
-    """The memory behind a store: the same one for all stores that share a dictionary, for as long as one of them lives."""
+    """The memory behind a store: the same for all that share a dictionary, while one of them lives."""
     data = store._store_dict  # noqa: SLF001 — the only way to know that two stores are one
     with _registry:
         memory = _memories.get(id(data))

@@ -37,14 +37,14 @@ PATIENCE = 30.0
 """Seconds for which a reader starts over while writers keep changing what it reads."""
 
 
-def open_ome_zarr(
+def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     store_path: Any,
     layout: LayoutName = "auto",
     mode: Literal["r", "r+", "a", "w", "w-"] = "r",
     channel_names: Iterable[str] | None = None,
     axes: str | Iterable[str | Axis] | None = None,
     version: Version = "0.4",
-    disable_path_checking: bool = False,  # noqa: FBT001, FBT002 — the reference's own signature
+    disable_path_checking: bool = False,  # noqa: FBT001, FBT002 — as there
     *,
     select: str | None = None,
 ) -> Snapshot:

@@ -75,7 +75,6 @@ def staged_steps(work: Work, bench: str) -> tuple[list[Step], list[Move]]:
 def staged_root(work: Work, files: Files, bench: str) -> str:
     """Stage a whole new store; the path of its root in the stage."""
     root = joined(bench, "root")
-    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
     writes = {operation.path: operation for operation in work.plan.operations if isinstance(operation, WriteArray)}
     jobs = []
     for operation in work.plan.operations:
@@ -89,7 +88,7 @@ def staged_root(work: Work, files: Files, bench: str) -> str:
             jobs.append(
                 _Job(path, write, list(units(write.array, changed_boxes(write.pixels, "", "", None, write.array))))
             )
-    _write_pixels(work, files, jobs, sources, frozenset())
+    _write_pixels(work, files, jobs)
     return root
 
 
@@ -116,7 +115,6 @@ class _Stager:
         work, files = self.work, self.work.files
         rebuilt = {write.path for write in self.writes if write.base is not None and not _fits_in_place(work, write)}
         jobs: list[_Job] = []
-        sources: dict[Pixels, tuple[str, ArraySpec]] = {}
         written = {write.path: write for write in self.writes}
         for create in self.creates.values():
             path = self._place("new")
@@ -138,7 +136,7 @@ class _Stager:
         retired = frozenset(work.at(path) for path in (*rebuilt, *gone))
         order = {write.path: number for number, write in enumerate(self.writes)}
         jobs = sorted(chain(jobs, in_place), key=lambda job: order[job.write.path])
-        _write_pixels(work, files, jobs, sources, retired, partial={job.path for job in in_place})
+        _write_pixels(work, files, jobs, retired=retired)
         for job in in_place:
             self._put_chunks_in_place(job)
         self._documents_and_moves(gone)
@@ -217,10 +215,10 @@ def _write_pixels(
     work: Work,
     files: Files,
     jobs: list[_Job],
-    sources: dict[Pixels, tuple[str, ArraySpec]],
-    retired: frozenset[str],
-    partial: Iterable[str] = (),
+    *,
+    retired: frozenset[str] = frozenset(),
 ) -> None:
+    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
     total = sum(len(job.indices) * _unit_bytes(job.write.array) for job in jobs)
     done = 0
     for job in jobs:
@@ -244,8 +242,7 @@ def _write_pixels(
             retired=retired,
         )
         done += len(job.indices) * _unit_bytes(job.write.array)
-        if job.path not in partial:
-            sources[job.write.pixels] = (job.path, job.write.array)
+        sources[job.write.pixels] = (job.path, job.write.array)
 
 
 def _unit_bytes(array: ArraySpec) -> int:

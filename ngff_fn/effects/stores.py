@@ -22,7 +22,7 @@ class Files(Protocol):
     read_only: bool
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
-        """The bytes of a file, or a part of them (a negative start counts from the end); None where there is no file."""
+        """The bytes of a file, or a part (a negative start counts from the end); None where there is no file."""
         ...
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:

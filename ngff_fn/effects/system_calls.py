@@ -19,10 +19,12 @@ _NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF
 
 
 def signature_of(status: os.stat_result) -> object:
+    """What is different when a file has been changed or replaced."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_all(descriptor: int, start: int, length: int) -> bytes:
+    """So many bytes of a file, from a place on; fewer where it ends before."""
     parts: list[bytes] = []
     while length > 0:
         part = os.pread(descriptor, length, start)
@@ -34,6 +36,7 @@ def read_all(descriptor: int, start: int, length: int) -> bytes:
 
 
 def write_file(path: str, data: bytes) -> None:
+    """A file with these bytes; a link at its name is not followed."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         view = memoryview(data)
@@ -44,6 +47,7 @@ def write_file(path: str, data: bytes) -> None:
 
 
 def flush(path: str, how: Callable[[int], None]) -> None:
+    """Open something, and flush it in one of the ways below."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         how(descriptor)
@@ -52,6 +56,7 @@ def flush(path: str, how: Callable[[int], None]) -> None:
 
 
 def flush_file(descriptor: int) -> None:
+    """What was written to a file, or the names in a directory, are on the disk."""
     if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync leaves the data in the cache of the drive
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:
@@ -72,6 +77,12 @@ def flock(descriptor: int) -> bool:
             raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
         raise
     return True
+
+
+def unlock(descriptor: int) -> None:
+    """Give the lock back, also for processes that have inherited the descriptor, and close it."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _library() -> Any:

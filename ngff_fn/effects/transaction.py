@@ -107,6 +107,13 @@ def _step_from_json(step: dict[str, Any]) -> Step:
             raise ValueError(message)
 
 
+def _steps_from_json(content: dict[str, Any]) -> tuple[Step, ...]:
+    if content["format"] != _FORMAT:
+        message = f"format {content['format']!r}"
+        raise ValueError(message)
+    return tuple(map(_step_from_json, content["steps"]))
+
+
 def standing(files: Files) -> tuple[Record, ...]:
     """The records of commits that have happened and are not carried out to their end."""
     names = sorted(name for name, is_directory in files.names(RECORDS) if not is_directory)
@@ -118,11 +125,7 @@ def _read_record(files: Files, name: str) -> Record | None:
     if data is None:
         return None  # carried out meanwhile
     try:
-        content = json.loads(data)
-        if content["format"] != _FORMAT:
-            message = f"format {content['format']!r}"
-            raise ValueError(message)
-        return Record(name=name, steps=tuple(map(_step_from_json, content["steps"])))
+        return Record(name=name, steps=_steps_from_json(json.loads(data)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)

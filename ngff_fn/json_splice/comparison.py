@@ -79,6 +79,12 @@ def _compare(old: Any, new: Any, pointer: Pointer, found: list[Edit]) -> None:
 
 
 def _compare_lists(old: Sequence[Any], new: Sequence[Any], pointer: Pointer, found: list[Edit]) -> None:
+    if len(old) == len(new):  # mostly nothing has moved: all but one element are equal, or others are scalars
+        others = [at for at in range(len(new)) if not _same(old[at], new[at])]
+        if sum(isinstance(new[at], _CONTAINERS) for at in others) < 2:
+            for at in others:
+                _compare(old[at], new[at], (*pointer, at), found)
+            return
     origins = _origins(old, new)
     gone = set(range(len(old))).difference(origin for origin in origins if origin is not None)
     found.extend(Remove((*pointer, at)) for at in sorted(gone))

@@ -116,13 +116,18 @@ class Document:
 
     # -- what it looks like
 
+    @property
+    def is_ascii(self) -> bool:
+        """Whether what is not ASCII is escaped."""
+        return self.text.isascii() and "\\u" in self.text
+
     @cached_property
     def look(self) -> Look:
         """The style in which values are written into this document."""
         newline = re.search(r"\r\n|\n|\r", self.text)
         return Look(
             newline=newline[0] if newline else "\n",
-            ascii=self.text.isascii() and "\\u" in self.text,
+            ascii=self.is_ascii,
             pad=" " if any(match[1] for match in _PADDED.finditer(self.text)) else "",
             setting=self._setting,
             within=self._within,

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, assert_never
 from attrs import Factory, define, frozen
 
 from ngff_fn.json_splice.document import Container, Document, Item
+from ngff_fn.json_splice.scalars import scalar_places
 from ngff_fn.json_splice.syntax import decoded, parse
-from ngff_fn.json_splice.writing import Pointer, Specimen, key, place, written
+from ngff_fn.json_splice.writing import Pointer, Specimen, is_scalar, key, place, token, written
 
 
 @frozen
@@ -74,16 +75,41 @@ def splice(text: bytes, edits: Iterable[Edit]) -> bytes:
     b'{"scale": [1E0, 3]}'
     """
     edits = tuple(edits)
+    if edits:
+        parse(text, allow_nan=True)
+    return spliced(text, edits)
+
+
+def spliced(text: bytes, edits: tuple[Edit, ...]) -> bytes:
+    """``splice`` for a text that was parsed already: it is not asked again whether it is JSON."""
     if not edits:
         return text
-    parse(text, allow_nan=True)
     source = decoded(text)
     document = Document(source.removeprefix("\ufeff"))
-    start = document.after_space(0)
-    root = Item(start, start, document.after_value(start))
-    value = _Splice(document).value(root, _tree(edits), (), (), one_line=False)
     mark = source[: len(source) - len(document.text)]
-    return (mark + document.text[:start] + value + document.text[root.end :]).encode()
+    changed = _other_scalars(document, edits)
+    if changed is None:
+        start = document.after_space(0)
+        root = Item(start, start, document.after_value(start))
+        value = _Splice(document).value(root, _tree(edits), (), (), one_line=False)
+        changed = document.text[:start] + value + document.text[root.end :]
+    return (mark + changed).encode()
+
+
+def _other_scalars(document: Document, edits: tuple[Edit, ...]) -> str | None:
+    """The text where scalars become other scalars, for which no style has to be known; None where more changes."""
+    values = {edit.pointer: edit.value for edit in edits if isinstance(edit, Put) and is_scalar(edit.value)}
+    if len(values) < len(edits):
+        return None
+    places = scalar_places(document.text, values)
+    if len(places) < len(values):
+        return None
+    pieces, end = [], 0
+    for found in places:
+        written_anew = token(values[found.pointer], found.pointer, ascii_only=document.is_ascii)
+        pieces += [document.text[end : found.start], written_anew]
+        end = found.end
+    return "".join([*pieces, document.text[end:]])
 
 
 # -- the edits as a tree, along their pointers

@@ -65,7 +65,7 @@ class Look:
 
 def written(value: Any, look: Look, specimen: Specimen, indent: str, pointer: Pointer) -> str:
     """A value as text that begins on a line of this indentation; ``ValueError`` with the place of what is not JSON."""
-    if not isinstance(value, Mapping | list | tuple):
+    if is_scalar(value):
         return token(value, pointer, ascii_only=look.ascii)
     is_object = isinstance(value, Mapping)
     left, right = "{}" if is_object else "[]"
@@ -83,6 +83,14 @@ def written(value: Any, look: Look, specimen: Specimen, indent: str, pointer: Po
     closing = setting.closing.replace("\n", look.newline + indent)
     comma = setting.comma.replace("\n", look.newline + inner)
     return left + opening + comma.join(pieces) + closing + right
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is neither a list nor an object."""
+    return value.__class__ in _SCALARS or not isinstance(value, Mapping | list | tuple)  # asking for Mapping takes time
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def key(step: Any, pointer: Pointer, *, ascii_only: bool = False) -> str:

@@ -19,7 +19,8 @@ def describe(plan: Plan) -> str:
 
     >>> from ngff_fn.codecs import snapshot_from
     >>> from ngff_fn.plan.diff import diff
-    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": [{"name": "y"}, {"name": "x"}]}}})
+    >>> axes = {"axes": [{"name": "y"}, {"name": "x"}]}
+    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": axes}})
     >>> print(describe(diff(base, base.root)))
     nothing to do
     """
@@ -56,7 +57,8 @@ def _lines(plan: Plan, operation: Operation) -> Iterator[str]:
         case WriteArray():
             array = operation.array
             grid = f"chunks {array.chunks}" + (f" in shards {array.shards}" if array.shards else "")
-            yield f"# {operation.path}  {array.shape} {array.dtype}, {grid}: {_size(_new_bytes(plan, operation))} of pixels"
+            fresh = _size(_new_bytes(plan, operation))
+            yield f"# {operation.path}  {array.shape} {array.dtype}, {grid}: {fresh} of pixels"
             for phrase in dict.fromkeys(_phrases(operation.pixels)):
                 yield f"    {phrase}"
         case PutDocument():

@@ -30,7 +30,8 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
         With all problems, where the value is not consistent in itself, or the version cannot express it.
 
     >>> from ngff_fn.codecs import snapshot_from
-    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": [{"name": "y"}, {"name": "x"}]}}})
+    >>> axes = {"axes": [{"name": "y"}, {"name": "x"}]}
+    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": axes}})
     >>> diff(base, base.root).operations
     ()
     """
@@ -49,7 +50,8 @@ def applied(plan: Plan) -> Documents:
     """The documents after the plan: they decode to the value that was wanted.
 
     >>> from ngff_fn.codecs import snapshot_from
-    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": [{"name": "y"}, {"name": "x"}]}}})
+    >>> axes = {"axes": [{"name": "y"}, {"name": "x"}]}
+    >>> base = snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": axes}})
     >>> applied(diff(base, base.root)) == base.documents
     True
     """

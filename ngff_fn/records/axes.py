@@ -42,12 +42,61 @@ DEFAULT_UNIT = {"time": "second", "space": "micrometer"}
 # "Units SHOULD be one of the following strings, which are valid units according to UDUNITS-2" (0.4 and 0.5, "axes").
 UDUNITS = {
     "space": frozenset(
-        ["angstrom", "attometer", "centimeter", "decimeter", "exameter", "femtometer", "foot", "gigameter",
-        "hectometer", "inch", "kilometer", "megameter", "meter", "micrometer", "mile", "millimeter", "nanometer", "parsec", "petameter", "picometer", "terameter", "yard", "yoctometer", "yottameter", "zeptometer", "zettameter"]
+        [
+            "angstrom",
+            "attometer",
+            "centimeter",
+            "decimeter",
+            "exameter",
+            "femtometer",
+            "foot",
+            "gigameter",
+            "hectometer",
+            "inch",
+            "kilometer",
+            "megameter",
+            "meter",
+            "micrometer",
+            "mile",
+            "millimeter",
+            "nanometer",
+            "parsec",
+            "petameter",
+            "picometer",
+            "terameter",
+            "yard",
+            "yoctometer",
+            "yottameter",
+            "zeptometer",
+            "zettameter",
+        ]
     ),
     "time": frozenset(
-        ["attosecond", "centisecond", "day", "decisecond", "exasecond", "femtosecond", "gigasecond", "hectosecond",
-        "hour", "kilosecond", "megasecond", "microsecond", "millisecond", "minute", "nanosecond", "petasecond", "picosecond", "second", "terasecond", "yoctosecond", "yottasecond", "zeptosecond", "zettasecond"]
+        [
+            "attosecond",
+            "centisecond",
+            "day",
+            "decisecond",
+            "exasecond",
+            "femtosecond",
+            "gigasecond",
+            "hectosecond",
+            "hour",
+            "kilosecond",
+            "megasecond",
+            "microsecond",
+            "millisecond",
+            "minute",
+            "nanosecond",
+            "petasecond",
+            "picosecond",
+            "second",
+            "terasecond",
+            "yoctosecond",
+            "yottasecond",
+            "zeptosecond",
+            "zettasecond",
+        ]
     ),
 }
 _SHORT = {
@@ -134,8 +183,10 @@ def axes_problems(axes: Sequence[Axis]) -> list[Problem]:
     if not _MIN_AXES <= len(axes) <= _MAX_AXES:
         cure = "An image has 2 to 5."
         problems.append(Problem("axes", f"there are {len(axes)} axes. {cure}", rule="image.axes.count"))
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        problems.append(Problem("axes", f"the name {name!r} appears twice. Rename one.", rule="axes.name.unique"))
+    problems += [
+        Problem("axes", f"the name {name!r} appears twice. Rename one.", rule="axes.name.unique")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     kinds = [axis.type for axis in axes]
     for kind, most, rule in (("time", 1, "image.axes.time_count"), ("space", 3, "image.axes.space_count")):
         if kinds.count(kind) > most:

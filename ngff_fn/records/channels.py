@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Window:
-    """Contrast limits: what is shown (start to end) of what there may be (min to max); None where the document has none."""
+    """Contrast limits: what is shown (start to end) of what there may be (min to max); None where there is none."""
 
     start: float | None = None
     end: float | None = None
