@@ -4,8 +4,10 @@ import importlib.util
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +30,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.fail(f"not installed: {', '.join(missing)}", pytrace=False)
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (the extra 'peers', from Python 3.12 on)")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The sum of what tests have counted: how many points, how many updates."""
+    counted: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        counted.update({name: number for name, number in report.user_properties if isinstance(number, int)})
+    for name, number in counted.items():
+        terminalreporter.write_line(f"{name}: {number}")
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,14 @@ WRITTEN = [
 WRITTEN += [pytest.param("0.5", array, id=f"0.5-{name}") for name, array in ONLY_0_5.items()]
 
 
+def _is_known_to_zarr(array: ArraySpec, version: Version) -> bool:
+    """Whether the Zarr that is installed knows all of an array: before 3.1 it had no codecs of numcodecs in Zarr v3."""
+    if version == "0.4" or zarr.__version__ >= "3.1":
+        return True
+    names = [str(entry["name"]) for entry in (*array.filters, *array.compressors)]
+    return not any(name.startswith("numcodecs.") for name in names) and array.fill_value != "0x7fc00001"
+
+
 def _values(array: ArraySpec) -> Any:
     return (np.arange(63).reshape(7, 9) % 100).astype(array.dtype)
 
@@ -122,6 +130,8 @@ def _values(array: ArraySpec) -> Any:
 @pytest.mark.parametrize(("version", "array"), WRITTEN)
 def test_zarr_opens_and_fills_what_is_written(version: Version, array: ArraySpec, tmp_path: Path) -> None:
     assert codecs.expression_problems(_image_of(array), version) == []
+    if not _is_known_to_zarr(array, version):
+        pytest.skip(f"zarr {zarr.__version__} does not know all of it")
     path = _put(_texts(array, version), tmp_path / "array")
     opened = zarr.open_array(path, mode="r+")
     assert (opened.shape, opened.chunks, opened.shards) == (array.shape, array.chunks, array.shards)
@@ -149,6 +159,8 @@ def _number(array: ArraySpec) -> Any:
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore:.*Numcodecs codecs are not in the Zarr version 3")
 @pytest.mark.parametrize("array", COMMON.values(), ids=COMMON)
 def test_a_chunk_of_one_version_is_a_chunk_of_the_other(array: ArraySpec, tmp_path: Path) -> None:
+    if not _is_known_to_zarr(array, "0.5"):
+        pytest.skip(f"zarr {zarr.__version__} does not know all of it")
     old = zarr.open_array(_put(_texts(array, "0.4"), tmp_path / "old"), mode="r+")
     old[...] = _values(array)
     new = _put(_texts(array, "0.5"), tmp_path / "new")
@@ -164,7 +176,7 @@ def test_a_chunk_of_one_version_is_a_chunk_of_the_other(array: ArraySpec, tmp_pa
 @settings(max_examples=25)
 @given(st.data())
 def test_zarr_opens_any_array_that_is_written(version: Version, data: st.DataObject) -> None:
-    array = data.draw(array_specs(version, 2))
+    array = data.draw(array_specs(version, 2).filter(lambda array: _is_known_to_zarr(array, version)))
     store = zarr.storage.MemoryStore()
     for name, text in _texts(array, version).items():
         zarr.core.sync.sync(store.set(name, zarr.core.buffer.cpu.Buffer.from_bytes(text)))
@@ -364,6 +376,7 @@ NOT_IN_0_4: list[tuple[ArraySpec, str]] = [
     (_spec(key_encoding="default"), "key_encoding"),
     (_spec(serializer=codec("new")), "codecs"),
     (_spec(compressors=(codec("new"),)), "codecs"),
+    (_spec(compressors=(codec("numcodecs.zstd", level=1),)), "codecs"),
     (evolve(_spec(), filters=(codec("numcodecs.delta", dtype="<u2"), TRANSPOSE)), "codecs"),
     (_spec(dtype="float32", fill_value="0x7fc00001"), "fill_value"),
     (_spec(fill_value=-1), "fill_value"),

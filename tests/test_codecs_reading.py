@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Place, Unread
 from ngff_fn.records.pixels import Stored
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.conftest import REPOSITORY
 from tests.documents import HERE, as_json, as_texts, decoded, documents_of
 
 SCALE = {"type": "scale", "scale": [2, 0.5]}
@@ -379,3 +382,21 @@ def test_a_snapshot_can_be_made_of_documents_in_memory() -> None:
     assert snapshot.root.labels == Unread(path="labels")
     assert snapshot.root.name == "cells"
     assert snapshot.documents["labels/zarr.json"] == b"{}"
+
+
+def test_importing_the_codecs_does_not_import_cattrs_but_reading_does() -> None:
+    program = (
+        "import sys; from ngff_fn import codecs; assert 'cattrs' not in sys.modules; "
+        'codecs.snapshot_from({".zattrs": {"ngff_fn": {"axes": ["y", "x"]}}}); assert "cattrs" in sys.modules'
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=REPOSITORY)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_neither_reading_nor_writing_changes_what_it_is_given(version: Version) -> None:
+    documents = documents_of(CELLS, version)
+    kept = dict(documents)
+    image = decoded(documents)
+    documents_of(evolve(image, name="other", channels=None), version, documents)
+    assert dict(documents) == kept
+    assert decoded(documents) == image

@@ -211,7 +211,7 @@ def test_foreign_groups_do_not_change_their_zarr_format(store: Path, version: An
 
 def test_labels_are_left_alone_and_a_crop_is_refused(store: Path) -> None:
     labels = zarr.open_group(store, mode="a").create_group("labels")
-    labels.create_array("cells", data=DATA[0])
+    labels.create_array("cells", shape=DATA[0].shape, dtype=DATA.dtype)[...] = DATA[0]
     before = {name: data for name, data in files_below(store).items() if name.startswith("labels")}
     root = nf.open_ome_zarr(store).root
     assert root.labels == nf.Unread(path="labels")

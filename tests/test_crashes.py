@@ -3,6 +3,7 @@ behind."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def expected_files(store: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
-def test_a_killed_writer_leaves_before_or_after(version: Version, name: str, quick_path: Path) -> None:
+def test_a_killed_writer_leaves_before_or_after(
+    version: Version, name: str, quick_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     trial = prepared(version, name, quick_path)
     assert trial.before != trial.after
     seen = set()
@@ -79,11 +82,13 @@ def test_a_killed_writer_leaves_before_or_after(version: Version, name: str, qui
         assert set(files_below(store)) == expected_files(store), f"point {point} of {trial.points}"
         assert names_in(store.parent) == ["image.zarr"], f"point {point} of {trial.points}"
     assert seen == {False, True}
-    print(f"{version} {name}: {trial.points} points")  # noqa: T201 — the number is asked for
+    record_property("points at which a writer was killed", trial.points)
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
-def test_a_store_that_fails_leaves_before_or_after_and_says_so(version: Version, name: str, quick_path: Path) -> None:
+def test_a_store_that_fails_leaves_before_or_after_and_says_so(
+    version: Version, name: str, quick_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     trial = prepared(version, name, quick_path)
 
     def fail() -> None:
@@ -96,12 +101,13 @@ def test_a_store_that_fails_leaves_before_or_after_and_says_so(version: Version,
             trial.scenario.act(door(store, Counter(point, fail)))
             acknowledged = True
         except nf.NgffError as error:
-            assert "No space left" in str(error)  # noqa: PT017 — a failure may also be none, while cleaning up
+            assert "No space left" in str(error)
         now = state(store)
         assert now == trial.after if acknowledged else now in (trial.before, trial.after), f"point {point}"
         after_the_next_commit(store)
         assert set(files_below(store)) == expected_files(store), f"point {point} of {trial.points}"
         assert names_in(store.parent) == ["image.zarr"], f"point {point} of {trial.points}"
+    record_property("points at which a store failed", trial.points)
 
 
 def seen_by_iohub(store: Path) -> tuple[Any, ...]:
@@ -119,7 +125,9 @@ def seen_by_iohub(store: Path) -> tuple[Any, ...]:
 
 @pytest.mark.peers("iohub")
 @pytest.mark.parametrize(("version", "name"), KINDS)
-def test_another_reader_finds_every_reference_whole(version: Version, name: str, quick_path: Path) -> None:
+def test_another_reader_finds_every_reference_whole(
+    version: Version, name: str, quick_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     trial = prepared(version, name, quick_path)
     store = trial.fresh()
     before = None if trial.before is None else seen_by_iohub(store)
@@ -135,3 +143,4 @@ def test_another_reader_finds_every_reference_whole(version: Version, name: str,
         seen = seen_by_iohub(store)
         if trial.scenario.documents == 1:
             assert seen in (before, after), f"point {point} of {trial.points}"
+    record_property("points at which iohub read", trial.points)

@@ -288,8 +288,8 @@ OTHER_VERSIONS: list[tuple[Version, Any, str]] = [
     ("0.5", "0.6", "OME-NGFF 0.6 is not supported"),
     ("0.5", "0.6.dev4", "OME-NGFF 0.6.dev4 is not supported"),
     ("0.5", "0.50", "OME-NGFF 0.50 is not supported"),
-    ("0.4", {"major": 0}, "OME-NGFF an object is not supported"),
-    ("0.5", None, "OME-NGFF null is not supported"),
+    ("0.4", {"major": 0}, "the version an object is not supported"),
+    ("0.5", None, "the version null is not supported"),
 ]
 
 

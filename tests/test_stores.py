@@ -295,7 +295,7 @@ def test_a_group_far_above_is_another_hierarchy(tmp_path: Path) -> None:
 
 def test_stores_that_share_a_memory_are_one() -> None:
     store = MemoryStore()
-    other = store.with_read_only(read_only=True)
+    other = MemoryStore(store._store_dict, read_only=True)
     assert address_of(store).place == address_of(other).place
     assert address_of(other).files.read_only
     assert address_of(MemoryStore()).place != address_of(store).place

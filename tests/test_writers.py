@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def check_every_update(store: Any, updates: int) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_no_update_of_two_processes_is_lost(version: Version, quick_path: Path) -> None:
+def test_no_update_of_two_processes_is_lost(
+    version: Version, quick_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     store = quick_path / "image.zarr"
     shared_image(store, version)
     processes = [FORK.Process(target=write, args=(store, channel, UPDATES)) for channel in range(2)]
@@ -71,7 +74,7 @@ def test_no_update_of_two_processes_is_lost(version: Version, quick_path: Path) 
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     check_every_update(store, UPDATES)
-    print(f"{version}: {2 * UPDATES} of {2 * UPDATES} updates are there")  # noqa: T201 — the number is asked for
+    record_property("updates of two processes, all there", 2 * UPDATES)
 
 
 def test_no_update_of_two_threads_in_memory_is_lost() -> None:

@@ -201,7 +201,10 @@ def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
         listed.append(array.serializer)
     for entry in listed:
         name = name_of(entry)
-        if name not in _DEFAULTS and not name.startswith(_PREFIX):
+        own = name.removeprefix(_PREFIX)
+        if name != own and own in _DEFAULTS and not (own == "crc32c" and configuration_of(entry)):
+            yield "codecs", f"what is {name!r} there would be read again as {own!r}. Call it so (rechunk)."
+        elif name == own and name not in _DEFAULTS:
             yield "codecs", f"Zarr v2 has no codec {name!r} that works so. Choose others (rechunk), or write 0.5."
     fault = "" if array.fill_value is None else fill_value_fault(array.fill_value, array.dtype)
     if fault:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.axes import read_axis
 from ngff_fn.codecs.channels import read_channel, read_window
-from ngff_fn.codecs.images import read_image, write_image
+from ngff_fn.codecs.images import Write, read_image, write_image
 from ngff_fn.codecs.levels import write_level
 from ngff_fn.codecs.onto import Number
 from ngff_fn.codecs.parts import Part, mapping, number, text, truth
@@ -47,6 +47,7 @@ def converter(version: Version) -> Converter:
     for kind, read_scalar in scalars.items():
         made.register_structure_hook(kind, _hook(read_scalar))
     made.register_unstructure_hook(float, Number)
+    made.register_unstructure_hook(FrozenMap, thaw)
     records: dict[type, Callable[[Part, dict[str, Any] | None], Any]] = {
         Window: read_window, Axis: read_axis, Channel: read_channel,
     }  # fmt: skip
@@ -55,7 +56,7 @@ def converter(version: Version) -> Converter:
         made.register_unstructure_hook(record, _writer(record, made))
     made.register_unstructure_hook(Level, write_level)  # the entry of its image's list; its array is apart
     made.register_structure_hook(Image, _hook(lambda part: read_image(part, version, made)))
-    made.register_unstructure_hook(Image, lambda image: write_image(image, version, made))
+    made.register_unstructure_hook(Image, lambda image: write_image(image, version, made.unstructure))
     if version == "0.4":
         made.register_structure_hook(ArraySpec, _hook(arrays_v2.read_array))
         made.register_unstructure_hook(ArraySpec, arrays_v2.write_array)
@@ -63,6 +64,22 @@ def converter(version: Version) -> Converter:
         made.register_structure_hook(ArraySpec, _hook(arrays_v3.read_array))
         made.register_unstructure_hook(ArraySpec, arrays_v3.write_array)
     return made
+
+
+def write_once(version: Version) -> Write:
+    """Writes the parts of images; a part of two images is written once, and the same JSON object stands for it in both.
+
+    What was not changed by an edit is a part of both the image before and the image after it.
+    """
+    made = converter(version)
+    written: dict[int, tuple[Any, Any]] = {}  # with each part itself, or another one could get its id
+
+    def write(part: Any) -> Any:
+        if id(part) not in written:
+            written[id(part)] = part, made.get_unstructure_hook(type(part))(part)
+        return written[id(part)][1]
+
+    return write
 
 
 def _hook(read: Callable[[Part], Any]) -> Callable[[Part, Any], Any]:

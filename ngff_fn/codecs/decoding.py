@@ -113,6 +113,8 @@ def _note_group(whole: Part) -> None:
 def _array_document(
     documents: Mapping[str, bytes], path: str, index: int, version: Version, problems: list[Problem]
 ) -> Part | None:
+    if path_fault(path):  # which was noted
+        return None
     key = f"{path}/{'.zarray' if version == '0.4' else 'zarr.json'}"
     if key not in documents:
         there = "there is a group" if f"{path}/.zgroup" in documents else f"there is no document {key}"

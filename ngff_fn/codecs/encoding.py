@@ -9,23 +9,25 @@ from attrs import evolve
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.arrays import BIG, UNREAD
-from ngff_fn.codecs.converters import converter
+from ngff_fn.codecs.converters import converter, write_once
 from ngff_fn.codecs.decoding import read_group
+from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
-from ngff_fn.codecs.onto import plain
 from ngff_fn.codecs.parts import Part
 from ngff_fn.codecs.texts import document
 from ngff_fn.codecs.versions import OURS
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, thaw
-from ngff_fn.json_splice import change, dump
+from ngff_fn.json_splice import differences, dump, spliced
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Version
 
 
-def encode_group(image: Image, version: Version, onto: Mapping[str, bytes] | None = None) -> dict[str, bytes]:
+def encode_group(
+    image: Image, version: Version, onto: Mapping[str, bytes] | None = None, before: Image | None = None
+) -> dict[str, bytes]:
     """The documents of an image's group.
 
     Parameters
@@ -37,6 +39,8 @@ def encode_group(image: Image, version: Version, onto: Mapping[str, bytes] | Non
     onto
         Those that are there, by the same keys: ``.zgroup`` and ``.zattrs``, or ``zarr.json``. What the image says as
         they do keeps its bytes.
+    before
+        What ``onto`` was read as, if that is known.
 
     Raises
     ------
@@ -50,11 +54,10 @@ def encode_group(image: Image, version: Version, onto: Mapping[str, bytes] | Non
     (['.zattrs', '.zgroup'], ['zarr.json'])
     """
     onto = onto or {}
-    wanted = converter(version).unstructure(image)
-    noted: list[Problem] = []
-    before = read_group(onto, version, noted)
-    understood = not any(problem.kind == "error" for problem in noted)
-    read = converter(version).unstructure(before) if understood else {}
+    write = write_once(version)
+    wanted = write_image(image, version, write)
+    before = before or _understood(onto, version)
+    read = {} if before is None else write_image(before, version, write)
     if version == "0.4":
         marker = {} if ".zattrs" in onto and ".zgroup" not in onto else {".zgroup": onto.get(".zgroup") or _ZGROUP}
         old = _original(onto, ".zattrs")
@@ -66,6 +69,12 @@ def encode_group(image: Image, version: Version, onto: Mapping[str, bytes] | Non
 
 
 _ZGROUP = dump({"zarr_format": 2})
+
+
+def _understood(onto: Mapping[str, bytes], version: Version) -> Image | None:
+    noted: list[Problem] = []
+    image = read_group(onto, version, noted)
+    return None if any(problem.kind == "error" for problem in noted) else image
 
 
 def encode_array(
@@ -157,7 +166,7 @@ def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
 
 def _text(onto: Mapping[str, bytes], key: str, old: Any, new: Any) -> bytes:
     try:
-        return dump(plain(new)) if old is None else change(bytes(onto[key]), old, plain(new))
+        return dump(new) if old is None else spliced(bytes(onto[key]), differences(old, new))
     except ValueError as error:
         raise InvalidValueError(Problem(key, f"{error}")) from error
 

@@ -6,7 +6,8 @@ Unknown keys of one version that have no place in another are kept there too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve
 
@@ -19,6 +20,7 @@ from ngff_fn.codecs.versions import OURS, ome_part, stated
 from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.axes import Axis
+from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Version
 
@@ -33,6 +35,8 @@ _OME = ("version", "multiscales", "omero")
 
 _UNREADABLE = Image(axes=())  # never seen: an error was noted
 
+Write: TypeAlias = Callable[[Axis | Channel | Level | FrozenMap], dict[str, Any]]
+
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 
@@ -46,7 +50,8 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
         image = _read_empty(Part(ours, OURS, attributes.problems), converter)
     elif ome is None:
         if "ome" not in attributes.value:
-            attributes.error("is not there: this is no image.", "doc.attributes_location", at="ome")
+            message = "is not there: this is no image. Open a group that is one."
+            attributes.error(message, "doc.attributes_location", at="ome")
         return _UNREADABLE
     else:
         _note_version(ome, version)
@@ -60,6 +65,10 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
 
 
 def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
+    if ome.value.get("multiscales") is None:
+        message = "is not there: this is no image. Open a group that is one."
+        ome.error(message, "image.multiscales.nonempty", at="multiscales")
+        return _UNREADABLE
     entries = ome.entries("multiscales", "image.multiscales.nonempty")
     if not entries:
         return _UNREADABLE
@@ -150,18 +159,18 @@ def _joined(members: FrozenMap, kept: Any) -> FrozenMap:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def write_image(image: Image, version: Version, converter: Converter) -> dict[str, Any]:
-    """The attributes of a group that describe an image."""
-    multiscale = _write_multiscale(image, converter)
-    omero = _write_omero(image, converter)
+def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
+    """The attributes of a group that describe an image; ``write`` gives the JSON of its parts, which is not changed."""
+    multiscale = _write_multiscale(image, write)
+    omero = _write_omero(image, write)
     others = thaw(image.extra.get("multiscales", ()))
-    attributes = thaw(section(image.extra, "attributes"))
+    attributes = dict(write(section(image.extra, "attributes")))
     homeless = {key: attributes.pop(key) for key in _ATTRIBUTES[version] if key in attributes}
-    beside = thaw(section(image.extra, "ome").without(*_OME))
+    beside = _others(image, "ome", _OME, write)
     ours: dict[str, Any] = {"attributes": homeless}
     ome: dict[str, Any] = {}
     if image.levels:
-        multiscale["datasets"] = [converter.unstructure(level) for level in image.levels]
+        multiscale["datasets"] = list(map(write, image.levels))
         ome = {"multiscales": [_in_order(multiscale, version), *others]}
         if omero is not None:
             ome["omero"] = omero
@@ -178,25 +187,30 @@ def write_image(image: Image, version: Version, converter: Converter) -> dict[st
     return {**ome, **attributes, **({OURS: said} if said else {})}
 
 
-def _write_multiscale(image: Image, converter: Converter) -> dict[str, Any]:
+def _write_multiscale(image: Image, write: Write) -> dict[str, Any]:
     members = {
         "name": image.name,
-        "axes": [converter.unstructure(axis) for axis in image.axes],
+        "axes": list(map(write, image.axes)),
         "coordinateTransformations": write_transforms(
             image.scale, image.translation, section(image.extra, "transforms")
         ),
         "type": image.method,
-        "metadata": None if image.metadata is None else thaw(image.metadata),
+        "metadata": None if image.metadata is None else write(image.metadata),
     }
     known = {key: value for key, value in members.items() if value is not None}
-    return {**known, **thaw(section(image.extra, "multiscale").without(*_MULTISCALE))}
+    return {**known, **_others(image, "multiscale", _MULTISCALE, write)}
 
 
-def _write_omero(image: Image, converter: Converter) -> dict[str, Any] | None:
-    unknown = thaw(section(image.extra, "omero").without("channels"))
+def _write_omero(image: Image, write: Write) -> dict[str, Any] | None:
+    unknown = _others(image, "omero", ("channels",), write)
     if image.channels is None:
         return unknown or None
-    return {"channels": [converter.unstructure(channel) for channel in image.channels], **unknown}
+    return {"channels": list(map(write, image.channels)), **unknown}
+
+
+def _others(image: Image, name: str, known: tuple[str, ...], write: Write) -> dict[str, Any]:
+    """The unknown keys of a section, without those that records say."""
+    return {key: value for key, value in write(section(image.extra, name)).items() if key not in known}
 
 
 def _in_order(multiscale: dict[str, Any], version: Version) -> dict[str, Any]:

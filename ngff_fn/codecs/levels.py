@@ -16,7 +16,7 @@ from ngff_fn.records.pixels import Fill
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _NO_PIXELS = Fill(shape=(), value=0)  # never seen, as the next: what is not read yet, and what could not be
-_UNREADABLE = "?{}"
+_UNREADABLE = "\0{}"
 
 
 def read_level(part: Part, ndim: int) -> Level:
@@ -39,7 +39,7 @@ def read_level(part: Part, ndim: int) -> Level:
 
 
 def read_path(part: Part) -> str:
-    """The path of an entry of ``datasets``, when it is one that may be followed."""
+    """The path of an entry of ``datasets``; one with a fault (see ``path_fault``) where it may not be followed."""
     path = part.value.get("path")
     if type(path) is int and 0 <= path < 2**63:
         part.lenient(f"is the number {path}; it must be a text.", "image.datasets.path.required", at="path")
@@ -52,6 +52,7 @@ def read_path(part: Part) -> str:
     if fault:
         message = f"{shown(path)} {fault} A level is an array below its image, such as '0' or 'scale/0'."
         part.error(message, "image.datasets.path.required", at="path")
+        return _UNREADABLE.format(part.key)
     return path
 
 

@@ -49,19 +49,19 @@ def onto(old: Any, read: Any, wanted: Any) -> Any:
     >>> onto({"path": 0, "color": "red", "x": None}, {"path": "0"}, {"path": "0", "name": "A"})
     {'path': 0, 'color': 'red', 'x': None, 'name': 'A'}
     """
-    if same(read, wanted):
+    if read is wanted:  # a part of both records
         return old
     if isinstance(old, dict) and isinstance(read, dict) and isinstance(wanted, dict):
         return _members(old, read, wanted)
     if isinstance(old, list) and isinstance(read, list) and isinstance(wanted, list) and _correspond(old, read):
         return _elements(old, read, wanted)
-    return plain(wanted)
+    return old if same(read, wanted) else plain(wanted)
 
 
 def _members(old: dict[str, Any], read: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     """What was not understood stays; what was, and is no longer wanted, goes."""
     made = {
-        key: onto(value, read.get(key), wanted[key]) if key in wanted else value
+        key: onto(value, read.get(key), wanted[key]) if key in wanted and wanted[key] is not read.get(key) else value
         for key, value in old.items()
         if key in wanted or key not in read
     }
@@ -81,7 +81,7 @@ def _correspond(old: list[Any], read: list[Any]) -> bool:
 
 
 def _elements(old: list[Any], read: list[Any], wanted: list[Any]) -> list[Any]:
-    made = []
+    made: list[Any] = []
     for index, (value, source) in enumerate(zip(wanted, _sources(read, wanted), strict=True)):
         if source is None:
             made.append(plain(value))
@@ -95,7 +95,7 @@ def _elements(old: list[Any], read: list[Any], wanted: list[Any]) -> list[Any]:
 
 def _sources(read: list[Any], wanted: list[Any]) -> list[int | None]:
     """What each wanted element is made from: an equal one, else one of its name, else the one in its place."""
-    if not any(isinstance(item, dict | list) for item in wanted):
+    if not any(isinstance(item, dict | list) for item in wanted) or _at_most_one_differs(read, wanted):
         return [index if index < len(read) else None for index in range(len(wanted))]
     sources: list[int | None] = [None] * len(wanted)
     free = dict.fromkeys(range(len(read)))
@@ -107,6 +107,14 @@ def _sources(read: list[Any], wanted: list[Any]) -> list[int | None]:
                     sources[index] = source
                     del free[source]
     return sources
+
+
+def _at_most_one_differs(read: list[Any], wanted: list[Any]) -> bool:
+    """Whether nothing can have moved; asked first, since most edits are such and all else compares deep."""
+    if len(read) != len(wanted):
+        return False
+    others = [index for index, value in enumerate(wanted) if read[index] is not value]
+    return len(others) < 2 or sum(not same(read[index], wanted[index]) for index in others) < 2
 
 
 def _same_place_and_value(place: int, read: Any, index: int, wanted: Any) -> bool:

@@ -115,15 +115,15 @@ def understood(claim: Any) -> Version | None:
 
 
 def _refusal(claim: Any, version: Version) -> str:
-    name = claim if isinstance(claim, str) else shown(claim)
+    name = f"OME-NGFF {claim}" if isinstance(claim, str) and len(claim) < 20 else f"the version {shown(claim)}"
     meant = understood(claim)
     if meant is not None:
-        message = f"OME-NGFF {name} is kept in {_FORMATS[meant]}, and this is {_FORMATS[version]}."
-        return f"{message} Say the version that it is, {version}, if its metadata are of that."
+        message = f"{name} is kept in {_FORMATS[meant]}, and this is {_FORMATS[version]}."
+        return f"{message} Say that it is {version}, if the metadata are of that, or convert the arrays."
     if str(claim) in _OLD:
-        return f"OME-NGFF {name} is not supported. Convert it to 0.4 first, for instance with ome-zarr-py."
-    message = f"OME-NGFF {shown(name)[1:-1] if isinstance(name, str) else name} is not supported;"
-    return f"{message} 0.4 (Zarr v2) and 0.5 (Zarr v3) are. Convert it to 0.5, or use a newer release."
+        return f"{name} is not supported. Convert it to 0.4 first, for instance with ome-zarr-py."
+    supported = "0.4 (Zarr v2) and 0.5 (Zarr v3) are"
+    return f"{name} is not supported; {supported}. Convert it to 0.5, or use a newer release."
 
 
 def layout_of(documents: Mapping[str, bytes]) -> LayoutName:

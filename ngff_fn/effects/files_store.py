@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from zarr import Array, AsyncArray
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
@@ -84,6 +84,15 @@ class FilesStore(Store):
     def supports_listing(self) -> bool:
         """Yes."""
         return True
+
+    @property
+    def supports_partial_writes(self) -> Literal[False]:
+        """No; zarr before 3.1 asks."""
+        return False
+
+    async def set_partial_values(self, _key_start_values: Iterable[tuple[str, int, Any]]) -> None:
+        """Refused: a file is written whole."""
+        raise UnsupportedError(Problem(self.files.identity, "parts of a file cannot be written. Write it whole."))
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """The bytes of a key, or a part of them."""

@@ -10,7 +10,7 @@ comparison  (old value, new value) -> edits
 """
 
 from ngff_fn.json_splice.comparison import change, differences
-from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice
+from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice, spliced
 from ngff_fn.json_splice.syntax import JsonSyntaxError, parse
 from ngff_fn.json_splice.writing import Pointer, dump, place
 
@@ -28,4 +28,5 @@ __all__ = [
     "parse",
     "place",
     "splice",
+    "spliced",
 ]

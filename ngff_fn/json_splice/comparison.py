@@ -13,7 +13,9 @@ from ngff_fn.json_splice.syntax import parse
 from ngff_fn.json_splice.writing import Pointer
 
 _EXACT = frozenset({str, int, bool})
-_CONTAINERS = (dict, Mapping, list, tuple)  # dict before Mapping, which takes its time to answer
+_OBJECT = (dict, Mapping)  # dict before Mapping, which takes its time to answer
+_LIST = (list, tuple)
+_CONTAINERS = (*_LIST, *_OBJECT)
 
 PAIRS = 10_000
 """Elements of two lists are not compared each with each where that would be more comparisons than this."""
@@ -65,23 +67,25 @@ def differences(old: Any, new: Any) -> tuple[Edit, ...]:
 def _compare(old: Any, new: Any, pointer: Pointer, found: list[Edit]) -> None:
     if old is new:
         return
-    if isinstance(old, dict | Mapping) and isinstance(new, dict | Mapping):
+    if isinstance(old, _OBJECT) and isinstance(new, _OBJECT):
         found.extend(Remove((*pointer, key)) for key in old if key not in new)
         for key, value in new.items():
             if key in old:
                 _compare(old[key], value, (*pointer, key), found)
             else:
                 found.append(Put((*pointer, key), value))
-    elif isinstance(old, list | tuple) and isinstance(new, list | tuple):
+    elif isinstance(old, _LIST) and isinstance(new, _LIST):
         _compare_lists(old, new, pointer, found)
     elif not _same(old, new):
         found.append(Put(pointer, new))
 
 
 def _compare_lists(old: Sequence[Any], new: Sequence[Any], pointer: Pointer, found: list[Edit]) -> None:
-    if len(old) == len(new):  # mostly nothing has moved: all but one element are equal, or others are scalars
-        others = [at for at in range(len(new)) if not _same(old[at], new[at])]
-        if sum(isinstance(new[at], _CONTAINERS) for at in others) < 2:
+    if len(old) == len(new):
+        others = [at for at, value in enumerate(new) if old[at] is not value]
+        if len(others) > 1:
+            others = [at for at in others if not _same(old[at], new[at])]
+        if len(others) < 2 or sum(isinstance(new[at], _CONTAINERS) for at in others) < 2:  # nothing can have moved
             for at in others:
                 _compare(old[at], new[at], (*pointer, at), found)
             return
@@ -190,9 +194,9 @@ def _staying(origins: Sequence[int | None]) -> set[int]:
 
 def _likeness(old: Any, new: Any) -> int:
     """How many members, or elements in place, are equal."""
-    if isinstance(old, dict | Mapping) and isinstance(new, dict | Mapping):
+    if isinstance(old, _OBJECT) and isinstance(new, _OBJECT):
         return sum(key in old and _same(old[key], value) for key, value in new.items())
-    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+    if isinstance(old, _LIST) and isinstance(new, _LIST):
         return sum(map(_same, old, new))
     return 0
 
@@ -203,14 +207,14 @@ def _same(left: Any, right: Any) -> bool:
         return True
     if left.__class__ in _EXACT and left.__class__ is right.__class__:  # most values; a short cut
         return bool(left == right)
-    if isinstance(left, dict | Mapping):
+    if isinstance(left, _OBJECT):
         return (
-            isinstance(right, dict | Mapping)
+            isinstance(right, _OBJECT)
             and len(left) == len(right)
             and all(key in right and _same(value, right[key]) for key, value in left.items())
         )
-    if isinstance(left, list | tuple):
-        return isinstance(right, list | tuple) and len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, _LIST):
+        return isinstance(right, _LIST) and len(left) == len(right) and all(map(_same, left, right))
     if isinstance(left, float) or isinstance(right, float):
         return isinstance(left, float) and isinstance(right, float) and float.__repr__(left) == float.__repr__(right)
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)

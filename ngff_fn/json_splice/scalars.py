@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Generator
-from itertools import islice
-from json.decoder import scanstring
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Generator
+from itertools import count, islice
+from json.scanner import make_scanner
+from typing import TypeAlias
 
 from attrs import frozen
 
 from ngff_fn.json_splice.writing import Pointer
 
 # To get behind a value nothing is faster than to parse it; numbers are left as they are written.
-_behind = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str).scan_once
-_SPACE = re.compile(r"[ \t\r\n]*")
-_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
-_COMMA = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
+_scan = make_scanner(json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str))
+
+
+def _matcher(pattern: str) -> Callable[[str, int], re.Match[str]]:
+    """For a pattern that always matches, in a valid text."""
+    return re.compile(pattern).match  # type: ignore[return-value]
+
+
+_after_space = _matcher(r"[ \t\r\n]*")
+_after_colon = _matcher(r"[ \t\r\n]*:[ \t\r\n]*")
+_after_comma = _matcher(r"[ \t\r\n]*,?[ \t\r\n]*")
 
 _Steps: TypeAlias = dict[str | int, "_Steps"]
 """Pointers as a tree; where one ends there is nothing inside."""
@@ -45,33 +52,27 @@ def scalar_places(text: str, pointers: Collection[Pointer]) -> list[Place]:
         inside = steps
         for step in pointer:
             inside = inside.setdefault(step, {})
-    start = _after(_SPACE, text, 0)
+    start = _after_space(text, 0).end()
     return list(islice(_places(text, start, steps, ()), len(pointers))) if text[start] in "[{" else []
 
 
 def _places(text: str, start: int, steps: _Steps, pointer: Pointer) -> Generator[Place, None, int]:
     """Those inside of the list or object that begins here; the end of it is what is returned."""
-    is_object = text[start] == "{"
-    at = _after(_SPACE, text, start + 1)
-    step: str | int = -1
-    while text[at] not in "]}":
-        if is_object:
-            step, at = scanstring(text, at + 1)
-            at = _after(_COLON, text, at)
-        else:
-            step = int(step) + 1
+    at = _after_space(text, start + 1).end()
+    step: str | int
+    for position in count():
+        if text[at] in "]}":
+            break
+        step = position
+        if text[start] == "{":
+            step, at = _scan(text, at)
+            at = _after_colon(text, at).end()
         inside = steps.get(step)
         if inside and text[at] in "[{":
             at = yield from _places(text, at, inside, (*pointer, step))
         else:
-            end = _behind(text, at)[1]
-            if inside == {} and text[at] not in "[{":
-                yield Place((*pointer, step), at, end)
-            at = end
-        at = _after(_COMMA, text, at)
+            begin, (_, at) = at, _scan(text, at)
+            if inside == {} and text[begin] not in "[{":
+                yield Place((*pointer, step), begin, at)
+        at = _after_comma(text, at).end()
     return at + 1
-
-
-def _after(pattern: re.Pattern[str], text: str, offset: int) -> int:
-    match: Any = pattern.match(text, offset)  # it always matches, in a valid text
-    return match.end()  # type: ignore[no-any-return]

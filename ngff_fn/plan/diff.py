@@ -93,7 +93,7 @@ def _changes(base: Snapshot, wanted: Image) -> Iterator[Operation]:
         elif level != before[level.path] or wanted.axes != base.root.axes:
             yield from _changed_level(base, wanted, before[level.path], level)
     texts = base.documents.of_node("")
-    for key, text in codecs.encode_group(wanted, base.version, texts).items():
+    for key, text in codecs.encode_group(wanted, base.version, texts, base.root).items():
         if texts.get(key) != text:
             yield PutDocument(key=key, before=texts.get(key), text=text)
     kept = {level.path for level in wanted.levels}
