@@ -49,7 +49,7 @@ class FrozenMap(Mapping[str, Json]):
         return self._data.items()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and same(self, other)
+        return self is other or (isinstance(other, Mapping) and same(self, other))
 
     def __hash__(self) -> int:
         if self._hash is None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from ngff_fn.codecs.arrays import (
     ARRAY_TO_ARRAY,
     ARRAY_TO_BYTES,
+    BIG,
     LITTLE,
     UNREAD,
     codec,
@@ -19,7 +20,7 @@ from ngff_fn.codecs.arrays import (
 )
 from ngff_fn.codecs.fill_values import fill_value_fault, read_fill_value, write_fill_value
 from ngff_fn.codecs.parts import Part, shown
-from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, thaw
+from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.arrays import DTYPES, ArraySpec
 
 _MEMBERS = frozenset({
@@ -44,8 +45,11 @@ _Fields: TypeAlias = dict[str, Any]  # of an ArraySpec: those that the codecs sa
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def read_array(part: Part) -> ArraySpec:
-    """What a ``zarr.json`` says of an array."""
+def read_array(part: Part, axes: tuple[str, ...] | None = None) -> ArraySpec:
+    """What a ``zarr.json`` says of an array.
+
+    Names of dimensions are its own only where they are not those of the ``axes``, as they must be.
+    """
     if not part.is_object():
         return UNREAD
     if part.value.get("zarr_format") != 3:
@@ -69,13 +73,16 @@ def read_array(part: Part) -> ArraySpec:
         fill_value = read_fill_value(part["fill_value"], dtype)
     if shape is None or chunks is None or not dtype:
         return UNREAD
+    if names and axes is not None and names != axes:
+        message = f"are not the names of the axes, {', '.join(axes)}; the axes are what counts."
+        part.lenient(message, "store.dimension_names.match", at="dimension_names")
     return ArraySpec(
         shape=shape,
         dtype=dtype,
         fill_value=fill_value,
         separator=separator,
         key_encoding=encoding,
-        dimension_names=names,
+        dimension_names=None if names and names == axes else names,
         **{"chunks": chunks, **codecs},
     )
 
@@ -213,13 +220,14 @@ def _read_sharding(part: Part, chunks: tuple[int, ...] | None, itemsize: int) ->
 
 def _read_codec(part: Part, itemsize: int) -> FrozenMap:
     name, configuration = _read_extension(part, part, "name")
-    said = FrozenMap({key: value for key, value in Part(configuration, "", []).others().items() if value is not None})
     if name == "bytes":
         return _read_bytes(part, configuration, itemsize)
     if name == "crc32c":
         return codec("crc32c")
+    said = {key: freeze(value) for key, value in configuration.items() if value is not None}
     if name == "blosc":
-        said = _read_blosc(part, said, itemsize)
+        said.pop("typesize", None)  # that follows the dtype
+        said["shuffle"] = _read_shuffle(part, said.get("shuffle"), itemsize)
     return codec(name or "?", FrozenMap({**_DEFAULTS.get(name, {}), **said}))
 
 
@@ -230,20 +238,18 @@ def _read_bytes(part: Part, configuration: Mapping[str, Any], itemsize: int) -> 
     if endian not in ("little", "big"):
         part.lenient(f"is {shown(endian)}; read as 'little'.", at="configuration.endian")
         return LITTLE
-    return codec("bytes", FrozenMap({"endian": endian}))
+    return LITTLE if endian == "little" else BIG
 
 
-def _read_blosc(part: Part, said: FrozenMap, itemsize: int) -> FrozenMap:
-    """Without ``typesize``: that follows the dtype."""
-    shuffle = said.get("shuffle")
+def _read_shuffle(part: Part, shuffle: Json, itemsize: int) -> Json:
     if shuffle is None:
-        return said.without("typesize").set("shuffle", "bitshuffle" if itemsize == 1 else "shuffle")
+        return "bitshuffle" if itemsize == 1 else "shuffle"
     if type(shuffle) is int and shuffle in range(len(_SHUFFLES)):
         shuffle = _SHUFFLES[shuffle]
         part.lenient(f"is the number of Zarr v2; it must be {shuffle!r}.", at="configuration.shuffle")
     elif shuffle not in _SHUFFLES:
         part.error(f"is {shown(thaw(shuffle))}; it must be one of {', '.join(_SHUFFLES)}.", at="configuration.shuffle")
-    return said.without("typesize").set("shuffle", shuffle)
+    return shuffle
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------
@@ -257,11 +263,15 @@ def write_array(array: ArraySpec) -> dict[str, Any]:
     ]
     if array.shards is not None:
         index = FrozenMap({**_SHARD_INDEX, **(array.shard_index or EMPTY)})
-        indexed = index["index_codecs"] if isinstance(index["index_codecs"], tuple) else ()
+        indexed = index["index_codecs"]
         configuration = {
             "chunk_shape": list(array.chunks),
             "codecs": codecs,
-            "index_codecs": [_write_codec(entry, 8) for entry in indexed if isinstance(entry, FrozenMap)],
+            "index_codecs": [
+                _write_codec(entry, 8)
+                for entry in (indexed if isinstance(indexed, tuple) else ())
+                if isinstance(entry, FrozenMap)
+            ],
             "index_location": index["index_location"],
         }
         codecs = [{"name": _SHARDING, "configuration": configuration}]

@@ -22,7 +22,8 @@ def read_channels(part: Part, converter: Converter) -> tuple[Channel, ...] | Non
         message = "is not a list; read as if no channel were described."
         part.lenient(message, "omero.channels.required", at="channels")
         return None
-    read = tuple(converter.structure(element, Channel) for element in channels.elements())
+    structure = converter.get_structure_hook(Channel)
+    read = tuple(structure(element, Channel) for element in channels.elements())
     labels = [channel.label for channel in read]
     for label in sorted({label for label in labels if labels.count(label) > 1}):
         channels.note("warning", f"the label {label!r} stands more than once; the first is meant. Rename one.")
@@ -44,11 +45,11 @@ def read_channel(part: Part, members: dict[str, Any] | None) -> Channel:
     for name, rule in (("color", "omero.channel.color.required"), ("window", "omero.channel.window.required")):
         if name not in part.value:
             part.lenient("must be there.", rule, at=name)
-    color = members.get("color")
-    label = members.get("label")
-    return Channel(
-        **{**members, "label": str(part.key) if label is None else label, "color": color and _read_color(part, color)}
-    )
+    if members.get("label") is None:
+        members["label"] = str(part.key)
+    if members.get("color"):
+        members["color"] = _read_color(part, members["color"])
+    return Channel(**members)
 
 
 def _read_color(part: Part, color: str) -> str | None:

@@ -17,7 +17,7 @@ from ngff_fn.codecs.channels import read_channel, read_window
 from ngff_fn.codecs.images import Write, read_image, write_image
 from ngff_fn.codecs.levels import write_level
 from ngff_fn.codecs.onto import Number
-from ngff_fn.codecs.parts import Part, mapping, number, text, truth
+from ngff_fn.codecs.parts import Part, is_number, mapping, number, text, truth
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
@@ -34,6 +34,14 @@ _RULES: dict[type, dict[str, str]] = {
     Axis: {"name": "axes.name.required", "type": "axes.type.known", "unit": "axes.unit.known"},
     Channel: {"color": "omero.channel.color.hex", "window": "omero.channel.window.keys"},
     Window: dict.fromkeys(("start", "end", "min", "max"), "omero.channel.window.keys"),
+}
+
+
+# Whether a value is what it must be, and needs no reading.
+_SOUND: dict[type, Callable[[Any], bool]] = {
+    str: lambda value: value.__class__ is str,
+    float: is_number,
+    bool: lambda value: value.__class__ is bool,
 }
 
 
@@ -56,7 +64,7 @@ def converter(version: Version) -> Converter:
         made.register_unstructure_hook(record, _writer(record, made))
     made.register_unstructure_hook(Level, write_level)  # the entry of its image's list; its array is apart
     made.register_structure_hook(Image, _hook(lambda part: read_image(part, version, made)))
-    made.register_unstructure_hook(Image, lambda image: write_image(image, version, made.unstructure))
+    made.register_unstructure_hook(Image, lambda image: write_image(image, version, write_once(version)))
     if version == "0.4":
         made.register_structure_hook(ArraySpec, _hook(arrays_v2.read_array))
         made.register_unstructure_hook(ArraySpec, arrays_v2.write_array)
@@ -71,12 +79,14 @@ def write_once(version: Version) -> Write:
 
     What was not changed by an edit is a part of both the image before and the image after it.
     """
-    made = converter(version)
+    hook_of = converter(version).get_unstructure_hook
     written: dict[int, tuple[Any, Any]] = {}  # with each part itself, or another one could get its id
 
     def write(part: Any) -> Any:
         if id(part) not in written:
-            written[id(part)] = part, made.get_unstructure_hook(type(part))(part)
+            is_list = isinstance(part, tuple)
+            made = [write(item) for item in part] if is_list else hook_of(type(part))(part)
+            written[id(part)] = part, made
         return written[id(part)][1]
 
     return write
@@ -91,32 +101,43 @@ def _hook_of_members(
 ) -> Callable[[Part, Any], Any]:
     """The hook of a record whose fields are the members of one object; what is no field of it goes to ``extra``."""
     rules = _RULES.get(record, {})
-    hints = get_type_hints(record)
-    del hints["extra"]
-    kinds = {
-        name: next(kind for kind in (*get_args(hint), hint) if kind is not NoneType) for name, hint in hints.items()
-    }
-    hooks = {name: made.get_structure_hook(kind) for name, kind in kinds.items()}
+    kinds = _kinds(record)
+    fields = [(name, kind, _SOUND.get(kind), made.get_structure_hook(kind)) for name, kind in kinds.items()]
 
     def structure(part: Part, _: Any) -> Any:
-        if not isinstance(part.value, dict):
+        said = part.value
+        if not isinstance(said, dict):
             return read(part, None)
         members: dict[str, Any] = {}
-        for name, hook in hooks.items():
-            member = part.get(name, rules.get(name, ""))
-            if member is not None:
-                members[name] = hook(member, kinds[name])
-        return read(part, {**members, "extra": part.others(*hooks)})
+        for name, kind, sound, hook in fields:
+            if name not in said:
+                continue
+            if sound is not None and sound(said[name]):  # most are: no part is made for a value that nothing is noted of
+                members[name] = said[name]
+            elif (member := part.get(name, rules.get(name, ""))) is not None:
+                members[name] = hook(member, kind)
+        members["extra"] = part.others(*kinds)
+        return read(part, members)
 
     return structure
+
+
+def _kinds(record: type) -> dict[str, type]:
+    """What the fields of a record are, if they are not None; those that are members of its object."""
+    hints = get_type_hints(record)
+    del hints["extra"]
+    return {name: next(kind for kind in (*get_args(hint), hint) if kind is not NoneType) for name, hint in hints.items()}
 
 
 def _writer(record: type, made: Converter) -> Callable[[Any], dict[str, Any]]:
     """What is None is not written; what is no field of the record stands beside the members."""
     from cattrs.gen import make_dict_unstructure_fn, override
 
+    kinds = _kinds(record).items()
+    fields: dict[str, Any] = {name: override(unstruct_hook=made.get_unstructure_hook(kind)) for name, kind in kinds}
+    fields["extra"] = override(omit=True)
     known: Callable[[Any], dict[str, Any]] = make_dict_unstructure_fn(
-        record, made, _cattrs_omit_if_default=True, extra=override(omit=True)
+        record, made, _cattrs_omit_if_default=True, **fields
     )
 
     def unstructure(value: Any) -> dict[str, Any]:

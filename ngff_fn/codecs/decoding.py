@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.arrays_v3 import note_extensions
 from ngff_fn.codecs.consistency import array_problems
@@ -61,6 +62,7 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
     >>> decoded.version, [axis.name for axis in decoded.root.axes]
     ('0.4', ['y', 'x'])
     """
+    documents = dict(documents)  # which other Mappings are many times slower than
     version = version_of(documents)
     problems: list[Problem] = []
     described = read_group(documents, version, problems)
@@ -74,10 +76,10 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
         path = f"{origin.path}/{level.path}" if origin.path else level.path
         pixels = Stored(origin=origin.home, path=path, array=array, token=token(own))
         levels.append(evolve(level, array=array, pixels=pixels, extra=extra))
-    problems += _inconsistencies(described, levels, version)
-    refuse(problems, DocumentError)
     beside = Unread(path="labels") if labels else None
     root = evolve(described, levels=tuple(levels), labels=beside, source=origin)
+    problems += _inconsistencies(root, version)
+    refuse(problems, DocumentError)
     return Decoded(version=version, root=root, problems=tuple(problems))
 
 
@@ -125,18 +127,11 @@ def _array_document(
 
 
 def _read_array(part: Part | None, version: Version, axes: tuple[Axis, ...]) -> ArraySpec:
-    """An array; names of dimensions are its own only where they are not those of the axes, as they must be."""
     if part is None:
         return UNREAD
-    array: ArraySpec = converter(version).structure(part, ArraySpec)
-    if array is UNREAD or not array.dimension_names:
-        return array
-    names = tuple(axis.name for axis in axes)
-    if array.dimension_names == names:
-        return evolve(array, dimension_names=None)
-    message = f"are not the names of the axes, {', '.join(names)}; the axes are what counts."
-    part.lenient(message, "store.dimension_names.match", at="dimension_names")
-    return array
+    if version == "0.4":
+        return arrays_v2.read_array(part)
+    return arrays_v3.read_array(part, tuple(axis.name for axis in axes))
 
 
 def _attributes(
@@ -151,14 +146,15 @@ def _attributes(
     return EMPTY if attributes is None or not attributes.is_object() else attributes.others(OURS)
 
 
-def _inconsistencies(image: Image, levels: list[Level], version: Version) -> list[Problem]:
+def _inconsistencies(image: Image, version: Version) -> list[Problem]:
     """What does not fit together, as far as it could be read."""
     if not image.axes:
         return []
     name = ".zarray" if version == "0.4" else "zarr.json"
-    readable = tuple(level for level in levels if level.array is not UNREAD)
-    read = evolve(image, levels=readable)
-    return list(array_problems(read, lambda index, field: f"{readable[index].path}/{name}: {field}", "omero.channels"))
+    readable = tuple(level for level in image.levels if level.array is not UNREAD)
+    if len(readable) < len(image.levels):
+        image = evolve(image, levels=readable)
+    return list(array_problems(image, lambda index, field: f"{readable[index].path}/{name}: {field}", "omero.channels"))
 
 
 def level_paths(documents: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from ngff_fn.codecs.versions import OURS, ome_part, stated
 from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.axes import Axis
-from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Version
 
@@ -35,7 +34,8 @@ _OME = ("version", "multiscales", "omero")
 
 _UNREADABLE = Image(axes=())  # never seen: an error was noted
 
-Write: TypeAlias = Callable[[Axis | Channel | Level | FrozenMap], dict[str, Any]]
+Write: TypeAlias = Callable[[Any], Any]
+"""Gives the JSON of a part of an image (a record, a tuple of them, unknown keys), which must not be changed."""
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -61,7 +61,8 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
         "attributes": _joined(attributes.others(*_ATTRIBUTES[version]), ours.get("attributes")),
         "ome": _joined(beside, ours.get("ome")),
     }
-    return evolve(image, extra=sections_of({**sections, **image.extra}))
+    beyond = sections_of(sections)
+    return evolve(image, extra=FrozenMap({**beyond, **image.extra})) if beyond else image
 
 
 def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
@@ -107,7 +108,8 @@ def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
 
 def _read_axes(multiscale: Part, converter: Converter) -> tuple[Axis, ...]:
     entries = multiscale.entries("axes", "image.axes.required")
-    axes = tuple(converter.structure(entry, Axis) for entry in entries)
+    read_axis = converter.get_structure_hook(Axis)
+    axes = tuple(read_axis(entry, Axis) for entry in entries)
     if axes:
         note_axes(multiscale["axes"], axes)
     return axes
@@ -160,7 +162,7 @@ def _joined(members: FrozenMap, kept: Any) -> FrozenMap:
 
 
 def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
-    """The attributes of a group that describe an image; ``write`` gives the JSON of its parts, which is not changed."""
+    """The attributes of a group that describe an image."""
     multiscale = _write_multiscale(image, write)
     omero = _write_omero(image, write)
     others = thaw(image.extra.get("multiscales", ()))
@@ -170,7 +172,7 @@ def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
     ours: dict[str, Any] = {"attributes": homeless}
     ome: dict[str, Any] = {}
     if image.levels:
-        multiscale["datasets"] = list(map(write, image.levels))
+        multiscale["datasets"] = write(image.levels)
         ome = {"multiscales": [_in_order(multiscale, version), *others]}
         if omero is not None:
             ome["omero"] = omero
@@ -190,7 +192,7 @@ def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
 def _write_multiscale(image: Image, write: Write) -> dict[str, Any]:
     members = {
         "name": image.name,
-        "axes": list(map(write, image.axes)),
+        "axes": write(image.axes),
         "coordinateTransformations": write_transforms(
             image.scale, image.translation, section(image.extra, "transforms")
         ),
@@ -205,12 +207,13 @@ def _write_omero(image: Image, write: Write) -> dict[str, Any] | None:
     unknown = _others(image, "omero", ("channels",), write)
     if image.channels is None:
         return unknown or None
-    return {"channels": list(map(write, image.channels)), **unknown}
+    return {"channels": write(image.channels), **unknown}
 
 
 def _others(image: Image, name: str, known: tuple[str, ...], write: Write) -> dict[str, Any]:
     """The unknown keys of a section, without those that records say."""
-    return {key: value for key, value in write(section(image.extra, name)).items() if key not in known}
+    others = section(image.extra, name)
+    return {key: value for key, value in write(others).items() if key not in known} if others else {}
 
 
 def _in_order(multiscale: dict[str, Any], version: Version) -> dict[str, Any]:

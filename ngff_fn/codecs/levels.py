@@ -14,6 +14,7 @@ from ngff_fn.records.image import Level
 from ngff_fn.records.pixels import Fill
 
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
+_FORBIDDEN = re.compile(r"[\\\x00-\x1f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _NO_PIXELS = Fill(shape=(), value=0)  # never seen, as the next: what is not read yet, and what could not be
 _UNREADABLE = "\0{}"
@@ -69,7 +70,7 @@ def path_fault(path: str) -> str:
         return "is absolute."
     if any(segment.strip() in ("", ".", "..") for segment in segments):
         return "climbs, or has an empty part."
-    if "\\" in path or any(ord(character) < 32 or "\ud800" <= character <= "\udfff" for character in path):
+    if _FORBIDDEN.search(path):
         return "has a character that no path may have."
     # "Names … must not start with the string __" (Zarr v3, "Node names")
     if any(segment.startswith("__") or segment in _DOCUMENTS for segment in segments):

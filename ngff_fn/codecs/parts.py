@@ -94,7 +94,9 @@ class Part:
 
     def elements(self, rule: str = "") -> list[Part]:
         """The elements of a list; none if it is no list, which is noted."""
-        return [self[index] for index in range(len(self.value))] if self.is_list(rule) else []
+        if not self.is_list(rule):
+            return []
+        return [Part(value, index, self.problems, self) for index, value in enumerate(self.value)]
 
     def entries(self, key: str, rule: str = "") -> list[Part]:
         """The elements of a member that must be a list, and not empty; none if it is not, which is noted."""
@@ -107,8 +109,10 @@ class Part:
 
     def others(self, *known: str) -> FrozenMap:
         """The members of an object that are not among the known ones, verbatim."""
+        if self.value.keys() <= set(known):
+            return EMPTY
         unknown = {key: freeze(value) for key, value in self.value.items() if key not in known}
-        return FrozenMap(unknown) if unknown else EMPTY
+        return FrozenMap(unknown)
 
 
 def text(part: Part) -> str | None:
@@ -164,11 +168,13 @@ def sections_of(sections: Mapping[str, Json]) -> FrozenMap:
 def section(extra: FrozenMap, name: str) -> FrozenMap:
     """One section of the ``extra`` of a record; empty where it is absent."""
     members = extra.get(name)
-    return members if isinstance(members, FrozenMap) else EMPTY
+    return members if type(members) is FrozenMap else EMPTY
 
 
 def is_number(value: object) -> bool:
     """Whether a value of a document is a number that a float can hold, and neither NaN nor infinite."""
+    if value.__class__ is float:
+        return isfinite(value)  # type: ignore[arg-type]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:

@@ -68,12 +68,12 @@ def _compare(old: Any, new: Any, pointer: Pointer, found: list[Edit]) -> None:
     if old is new:
         return
     if isinstance(old, _OBJECT) and isinstance(new, _OBJECT):
-        found.extend(Remove((*pointer, key)) for key in old if key not in new)
+        found += [Remove((*pointer, key)) for key in old if key not in new]
         for key, value in new.items():
-            if key in old:
-                _compare(old[key], value, (*pointer, key), found)
-            else:
+            if key not in old:
                 found.append(Put((*pointer, key), value))
+            elif old[key] is not value:
+                _compare(old[key], value, (*pointer, key), found)
     elif isinstance(old, _LIST) and isinstance(new, _LIST):
         _compare_lists(old, new, pointer, found)
     elif not _same(old, new):

@@ -14,7 +14,7 @@ from attrs import frozen
 from ngff_fn.json_splice.writing import Pointer
 
 # To get behind a value nothing is faster than to parse it; numbers are left as they are written.
-_scan = make_scanner(json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str))
+_scan = make_scanner(json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str))  # type: ignore[arg-type]
 
 
 def _matcher(pattern: str) -> Callable[[str, int], re.Match[str]]:
