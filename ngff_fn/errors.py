@@ -63,7 +63,7 @@ class NgffError(Exception):
 
 
 def _prefixed(problem: Problem, prefix: str) -> Problem:
-    glue = "." if problem.location and not problem.location.startswith("[") else ""
+    glue = "." if problem.location and not problem.location.startswith("[") and not prefix.endswith(" ") else ""
     return Problem(f"{prefix}{glue}{problem.location}", problem.message, kind=problem.kind, rule=problem.rule)
 
 

@@ -120,6 +120,8 @@ def same(left: Any, right: Any) -> bool:
     kind = left.__class__
     if kind in _SCALARS:  # most values; a short cut, since asking for Mapping takes its time
         return kind is right.__class__ and bool(left == right)
+    if kind is float:
+        return right.__class__ is float and (left == right or (left != left and right != right))  # noqa: PLR0124 — NaN
     if isinstance(left, list | tuple):
         return isinstance(right, list | tuple) and len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, dict | FrozenMap | Mapping):

@@ -37,14 +37,6 @@ _RULES: dict[type, dict[str, str]] = {
 }
 
 
-# Whether a value is what it must be, and needs no reading.
-_SOUND: dict[type, Callable[[Any], bool]] = {
-    str: lambda value: value.__class__ is str,
-    float: is_number,
-    bool: lambda value: value.__class__ is bool,
-}
-
-
 @cache
 def converter(version: Version) -> Converter:
     """The converter of a version; cattrs is imported by the first call."""
@@ -102,21 +94,24 @@ def _hook_of_members(
     """The hook of a record whose fields are the members of one object; what is no field of it goes to ``extra``."""
     rules = _RULES.get(record, {})
     kinds = _kinds(record)
-    fields = [(name, kind, _SOUND.get(kind), made.get_structure_hook(kind)) for name, kind in kinds.items()]
+    fields = [(name, kind, made.get_structure_hook(kind)) for name, kind in kinds.items()]
+    known = frozenset(kinds)
 
     def structure(part: Part, _: Any) -> Any:
         said = part.value
         if not isinstance(said, dict):
             return read(part, None)
         members: dict[str, Any] = {}
-        for name, kind, sound, hook in fields:
+        for name, kind, hook in fields:
             if name not in said:
                 continue
-            if sound is not None and sound(said[name]):  # most are: no part is made for a value that nothing is noted of
-                members[name] = said[name]
+            value = said[name]
+            if is_number(value) if kind is float else value.__class__ is kind:
+                members[name] = value  # as most are: nothing will be noted of it, so no part is made
             elif (member := part.get(name, rules.get(name, ""))) is not None:
                 members[name] = hook(member, kind)
-        members["extra"] = part.others(*kinds)
+        if not said.keys() <= known:
+            members["extra"] = part.others(*kinds)
         return read(part, members)
 
     return structure
@@ -126,7 +121,8 @@ def _kinds(record: type) -> dict[str, type]:
     """What the fields of a record are, if they are not None; those that are members of its object."""
     hints = get_type_hints(record)
     del hints["extra"]
-    return {name: next(kind for kind in (*get_args(hint), hint) if kind is not NoneType) for name, hint in hints.items()}
+    choices = {name: (*get_args(hint), hint) for name, hint in hints.items()}
+    return {name: next(kind for kind in kinds if kind is not NoneType) for name, kinds in choices.items()}
 
 
 def _writer(record: type, made: Converter) -> Callable[[Any], dict[str, Any]]:

@@ -11,6 +11,9 @@ from typing import Any
 
 from ngff_fn.frozen_json import same
 
+_NAMES = ("path", "label", "name")
+"""Members that elements of a list are known by, the first that is there."""
+
 
 class Number:
     """A number of a record while it is written: equal to any other of the same value, spelled 1 or 1.0.
@@ -95,7 +98,7 @@ def _elements(old: list[Any], read: list[Any], wanted: list[Any]) -> list[Any]:
 
 def _sources(read: list[Any], wanted: list[Any]) -> list[int | None]:
     """What each wanted element is made from: an equal one, else one of its name, else the one in its place."""
-    if not any(isinstance(item, dict | list) for item in wanted) or _at_most_one_differs(read, wanted):
+    if not any(isinstance(item, dict | list) for item in wanted) or _nothing_moved(read, wanted):
         return [index if index < len(read) else None for index in range(len(wanted))]
     sources: list[int | None] = [None] * len(wanted)
     free = dict.fromkeys(range(len(read)))
@@ -109,12 +112,23 @@ def _sources(read: list[Any], wanted: list[Any]) -> list[int | None]:
     return sources
 
 
-def _at_most_one_differs(read: list[Any], wanted: list[Any]) -> bool:
-    """Whether nothing can have moved; asked first, since most edits are such and all else compares deep."""
+def _nothing_moved(read: list[Any], wanted: list[Any]) -> bool:
+    """Whether each is surely made from the one in its place; asked first, since most are and all else compares deep."""
     if len(read) != len(wanted):
         return False
     others = [index for index, value in enumerate(wanted) if read[index] is not value]
-    return len(others) < 2 or sum(not same(read[index], wanted[index]) for index in others) < 2
+    if len(others) < 2:
+        return True
+    names = [_name(wanted[index]) for index in others]
+    if None not in names and len(set(names)) == len(names) and names == [_name(read[index]) for index in others]:
+        return True
+    return sum(not same(read[index], wanted[index]) for index in others) < 2
+
+
+def _name(value: Any) -> tuple[str, str] | None:
+    """What an element is known by; transformations have nothing but their types."""
+    key = next((key for key in (*_NAMES, "type") if key in value), None) if isinstance(value, dict) else None
+    return (key, value[key]) if key is not None and isinstance(value[key], str) else None
 
 
 def _same_place_and_value(place: int, read: Any, index: int, wanted: Any) -> bool:
@@ -128,7 +142,7 @@ def _same_value(place: int, read: Any, index: int, wanted: Any) -> bool:  # noqa
 def _same_name(place: int, read: Any, index: int, wanted: Any) -> bool:  # noqa: ARG001 — one of four alike
     if not isinstance(read, dict) or not isinstance(wanted, dict):
         return False
-    name = next((key for key in ("path", "label", "name") if key in read and key in wanted), None)
+    name = next((key for key in _NAMES if key in read and key in wanted), None)
     return name is not None and same(read[name], wanted[name])
 
 

@@ -173,9 +173,7 @@ def section(extra: FrozenMap, name: str) -> FrozenMap:
 
 def is_number(value: object) -> bool:
     """Whether a value of a document is a number that a float can hold, and neither NaN nor infinite."""
-    if value.__class__ is float:
-        return isfinite(value)  # type: ignore[arg-type]
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):  # int | float would be made at each call
         return False
     try:
         return isfinite(value)

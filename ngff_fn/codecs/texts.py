@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -11,7 +11,8 @@ from ngff_fn.codecs.parts import Part
 from ngff_fn.errors import Problem
 from ngff_fn.json_splice import JsonSyntaxError, parse
 
-_CACHED = 2**20  # bytes of a document that is kept parsed
+_KEPT = 2**20  # bytes of a document that is kept parsed
+_recent: deque[tuple[bytes, Any]] = deque(maxlen=16)
 
 
 def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) -> Part | None:
@@ -20,7 +21,7 @@ def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) 
         return None
     text = bytes(documents[key])
     try:
-        value = _parsed(text) if len(text) < _CACHED else parse(text)
+        value = _parsed(text)
     except JsonSyntaxError as error:
         try:
             value = parse(text, allow_nan=True)
@@ -31,10 +32,18 @@ def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) 
     return Part(value, f"{key}:", problems)
 
 
-@lru_cache(maxsize=64)
 def _parsed(text: bytes) -> Any:
-    """A small document is asked for several times: by its version, its layout, its levels, and to be written onto."""
-    return parse(text)
+    """A document is asked for several times: by its version, its layout, its levels, and to be written onto.
+
+    It is known by its identity: what is read again from a store is parsed again.
+    """
+    for known, value in _recent.copy():
+        if known is text:
+            return value
+    value = parse(text)
+    if len(text) < _KEPT:
+        _recent.appendleft((text, value))
+    return value
 
 
 def token(documents: Mapping[str, bytes]) -> str:

@@ -45,8 +45,8 @@ def read_transforms(owner: Part, ndim: int, rule: str) -> Transforms:
     for step in part.elements():
         kind, vector = _read_step(step, ndim)
         kinds.append(kind)
-        if kind:
-            extra = FrozenMap({**step.others("type", kind), **extra})  # the first one's say stands
+        if kind and (unknown := step.others("type", kind)):
+            extra = FrozenMap({**unknown, **extra})  # the first one's say stands
         if vector is None:
             continue
         if kind == "scale":
@@ -54,10 +54,11 @@ def read_transforms(owner: Part, ndim: int, rule: str) -> Transforms:
             translation = translation and tuple(a * b for a, b in zip(translation, vector, strict=True))
         else:
             translation = vector if translation is None else tuple(map(sum, zip(translation, vector, strict=True)))
-    _note_order(part, kinds)
-    for name, composed in (("scale", scale), ("translation", translation)):
-        if not all(map(is_number, composed or ())):
-            part.error(f"the {name}s together are beyond the range of numbers.", "image.transforms.numeric")
+    if kinds not in (["scale"], ["scale", "translation"]):
+        _note_order(part, kinds)
+        for name, composed in (("scale", scale), ("translation", translation)):
+            if not all(map(is_number, composed or ())):
+                part.error(f"the {name}s together are beyond the range of numbers.", "image.transforms.numeric")
     if translation is not None and scale is None:
         scale = (1.0,) * ndim  # the list that is written must have one
     return scale, translation, extra

@@ -13,9 +13,13 @@ from ngff_fn.json_splice.syntax import parse
 from ngff_fn.json_splice.writing import Pointer
 
 _EXACT = frozenset({str, int, bool})
+_LEAVES = _EXACT | {float, type(None)}
 _OBJECT = (dict, Mapping)  # dict before Mapping, which takes its time to answer
 _LIST = (list, tuple)
 _CONTAINERS = (*_LIST, *_OBJECT)
+
+FEW = 10
+"""So many elements are compared each with each before any other thing is done to find out where they come from."""
 
 PAIRS = 10_000
 """Elements of two lists are not compared each with each where that would be more comparisons than this."""
@@ -67,7 +71,10 @@ def differences(old: Any, new: Any) -> tuple[Edit, ...]:
 def _compare(old: Any, new: Any, pointer: Pointer, found: list[Edit]) -> None:
     if old is new:
         return
-    if isinstance(old, _OBJECT) and isinstance(new, _OBJECT):
+    if old.__class__ in _LEAVES:  # a short cut
+        if not _same(old, new):
+            found.append(Put(pointer, new))
+    elif isinstance(old, _OBJECT) and isinstance(new, _OBJECT):
         found += [Remove((*pointer, key)) for key in old if key not in new]
         for key, value in new.items():
             if key not in old:
@@ -85,7 +92,7 @@ def _compare_lists(old: Sequence[Any], new: Sequence[Any], pointer: Pointer, fou
         others = [at for at, value in enumerate(new) if old[at] is not value]
         if len(others) > 1:
             others = [at for at in others if not _same(old[at], new[at])]
-        if len(others) < 2 or sum(isinstance(new[at], _CONTAINERS) for at in others) < 2:  # nothing can have moved
+        if not _have_moved(old, new, others):
             for at in others:
                 _compare(old[at], new[at], (*pointer, at), found)
             return
@@ -106,6 +113,14 @@ def _compare_lists(old: Sequence[Any], new: Sequence[Any], pointer: Pointer, fou
     for origin, value in zip(origins, new, strict=True):
         if origin is not None and not _same(old[origin], value):
             _compare(old[origin], value, (*pointer, origin), found)
+
+
+def _have_moved(old: Sequence[Any], new: Sequence[Any], others: list[int]) -> bool:
+    """Whether those that are not equal in place may be equal elsewhere. Scalars are simply other scalars."""
+    inside = [at for at in others if isinstance(new[at], _CONTAINERS)]
+    if len(inside) < 2 or len(others) > FEW:
+        return len(inside) > 1
+    return any(_same(old[origin], new[at]) for origin in others for at in inside if origin != at)
 
 
 # -- which element of a list was made of which
@@ -207,6 +222,8 @@ def _same(left: Any, right: Any) -> bool:
         return True
     if left.__class__ in _EXACT and left.__class__ is right.__class__:  # most values; a short cut
         return bool(left == right)
+    if left.__class__ is right.__class__ is float:
+        return float.__repr__(left) == float.__repr__(right)
     if isinstance(left, _OBJECT):
         return (
             isinstance(right, _OBJECT)

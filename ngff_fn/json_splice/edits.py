@@ -104,9 +104,9 @@ def _other_scalars(document: Document, edits: tuple[Edit, ...]) -> str | None:
     places = scalar_places(document.text, values)
     if len(places) < len(values):
         return None
-    pieces, end = [], 0
+    pieces, end, is_ascii = [], 0, document.is_ascii
     for found in places:
-        written_anew = token(values[found.pointer], found.pointer, ascii_only=document.is_ascii)
+        written_anew = token(values[found.pointer], found.pointer, ascii_only=is_ascii)
         pieces += [document.text[end : found.start], written_anew]
         end = found.end
     return "".join([*pieces, document.text[end:]])
