@@ -98,7 +98,7 @@ def _local_address(root: str, below: str, *, read_only: bool) -> Address:
 def _outermost(path: str) -> str:
     home, above, gap = path, os.path.dirname(path), 0
     while True:
-        if any(os.path.isfile(os.path.join(above, name)) for name in GROUP_DOCUMENTS):
+        if os.access(f"{above}/.zgroup", os.F_OK) or os.access(f"{above}/zarr.json", os.F_OK):
             home, gap = above, 0
         else:
             gap += 1

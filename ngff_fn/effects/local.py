@@ -156,13 +156,24 @@ class LocalFiles:
     def make_directory(self, path: str) -> None:
         """A directory, with those above it; it may be there."""
         self._writable(path)
-        full = self._safe(path)
+        try:
+            self.change(os.mkdir, self._named(path))
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            self._make_above(self._full(path))
+            self.make_directory(path)
+        except OSError as error:
+            raise self._failed(path, error) from error
+
+    def _make_above(self, full: str) -> None:
         missing: list[str] = []
-        while not os.path.isdir(full):
-            missing.append(full)
-            full = os.path.dirname(full)
+        above = os.path.dirname(full)
+        while not os.path.isdir(above):
+            missing.append(above)
+            above = os.path.dirname(above)
         for directory in reversed(missing):
-            with self._errors(path), contextlib.suppress(FileExistsError):
+            with self._errors(""), contextlib.suppress(FileExistsError):
                 self.change(os.mkdir, directory)
 
     def move(self, source: str, target: str) -> None:

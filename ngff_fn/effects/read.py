@@ -135,20 +135,25 @@ class Witness:
         self.files = files
         self._names = files.names(RECORDS)
         self.view = View(files, standing(files) if self._names else ())
+        self._source = self.view if self.view.records else files
         self._seen: dict[str, object | None] = {}
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a file, as they are once all that has happened is carried out."""
-        data, signature = self.view.get(key)
+        data, signature = self._source.get(key)
         self._seen.setdefault(key, signature)
         return data
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """The entries of a directory, as they are once all that has happened is carried out."""
+        return self._source.names(path)
 
     def still_true(self) -> bool:
         """Whether nothing that was read has changed."""
         # The records first: once a record is gone, what it changed shows in the documents.
         if self.files.names(RECORDS) != self._names:
             return False
-        return all(self.view.signature(key) == signature for key, signature in self._seen.items())
+        return all(self._source.signature(key) == signature for key, signature in self._seen.items())
 
 
 def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
@@ -193,14 +198,14 @@ def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> 
             text = witness.read(joined(path, level, key))
             if text is not None:
                 texts[f"{level}/{key}"] = text
-    return Documents(texts), bool(witness.view.names(joined(path, "labels")))
+    return Documents(texts), bool(witness.names(joined(path, "labels")))
 
 
 def _refuse_no_group(witness: Witness, address: Address) -> None:
     if witness.read(joined(address.path, ".zarray")) is not None:
         message = "this is an array, not an image. Open the group above it, or read it with open_array."
         raise InvalidValueError(Problem(_where(address), message))
-    if witness.view.names(address.path):
+    if witness.names(address.path):
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
         raise StoreNotFoundError(Problem(_where(address), f"{message} Open the folder that has one."))
     message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
