@@ -6,10 +6,11 @@ from typing import Any
 
 from attrs import evolve
 
-from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.records.axes import TYPE_OF_NAME, UDUNITS, Axis, axes_problems
 
 _LEAST_SPACE_AXES = 2
+_MEMBERS = ("name", "type", "unit")
 
 
 def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
@@ -26,6 +27,25 @@ def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
         message = f"{axis.unit!r} is not among the units that the specification lists for axes of type {axis.type}."
         part.note("warning", message, "axes.unit.known", at="unit")
     return axis
+
+
+def sound_axes(entries: Any) -> tuple[Axis, ...] | None:
+    """Axes as they must be; None where ``read_axis`` or ``note_axes`` has to look, which would note something."""
+    axes: list[Axis] = []
+    for entry in entries if type(entries) is list else ():
+        if type(entry) is not dict or not _are_texts(entry) or "name" not in entry:
+            return None
+        kind, unit = entry.get("type"), entry.get("unit")
+        if unit is not None and kind in UDUNITS and unit not in UDUNITS[kind]:
+            return None
+        axes.append(Axis(name=entry["name"], type=kind, unit=unit, extra=others_of(entry, _MEMBERS)))
+    is_noted = axes_problems(axes) or [axis.type for axis in axes].count("space") < _LEAST_SPACE_AXES
+    return None if is_noted else tuple(axes)
+
+
+def _are_texts(entry: dict[str, Any]) -> bool:
+    """Whether all that is known of an axis is a text, as far as it is there."""
+    return all(type(entry[key]) is str for key in _MEMBERS if key in entry)
 
 
 def note_axes(part: Part, axes: tuple[Axis, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.codecs.parts import Part, are_numbers, others_of, shown
 from ngff_fn.records.channels import Channel, Window
 
 if TYPE_CHECKING:
@@ -13,6 +13,34 @@ if TYPE_CHECKING:
 
 _HEX = re.compile(r"#?([0-9A-Fa-f]{6})", re.ASCII)
 _LIMITS = ("start", "end", "min", "max")
+
+
+def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
+    """Channels as they must be; None where ``read_channels`` has to look, which would note something."""
+    if type(entries) is not list:
+        return None
+    channels: list[Channel] = []
+    for entry in entries:
+        if type(entry) is not dict:
+            return None
+        color, window = entry.get("color"), sound_window(entry.get("window"))
+        if window is None or type(color) is not str or len(color) != 6 or not _HEX.fullmatch(color):
+            return None
+        if not all(type(entry[key]) in kinds for key, kinds in _KINDS.items() if key in entry) or "label" not in entry:
+            return None
+        known = {key: entry[key] for key in _KINDS if key in entry}
+        channels.append(Channel(**known, window=window, extra=others_of(entry, _MEMBERS)))
+    return tuple(channels) if len({channel.label for channel in channels}) == len(channels) else None
+
+
+def sound_window(said: Any) -> Window | None:
+    """A window as it must be; None where ``read_window`` has to look."""
+    if type(said) is not dict or not all(name in said for name in _LIMITS):
+        return None
+    start, end, least, most = limits = [said[name] for name in _LIMITS]
+    if not are_numbers(limits):
+        return None
+    return Window(start=start, end=end, min=least, max=most, extra=others_of(said, _LIMITS))
 
 
 def read_channels(part: Part, converter: Converter) -> tuple[Channel, ...] | None:

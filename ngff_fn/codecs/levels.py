@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ngff_fn.codecs.arrays import UNREAD
-from ngff_fn.codecs.parts import Part, section, sections_of, shown
-from ngff_fn.codecs.transforms import read_transforms, write_transforms
-from ngff_fn.frozen_json import thaw
+from ngff_fn.codecs.parts import Part, others_of, section, sections_of, shown
+from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
+from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
 from ngff_fn.records.image import Level
 from ngff_fn.records.pixels import Fill
 
+_MEMBERS = ("path", "coordinateTransformations")
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 _FORBIDDEN = re.compile(r"[\\\x00-\x1f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -28,7 +29,7 @@ def read_level(part: Part, ndim: int) -> Level:
         message = "is not there; read as the identity."
         part.lenient(message, "image.datasets.transforms.required", at="coordinateTransformations")
     scale, translation, unknown = read_transforms(part, ndim, "image.datasets.transforms.required")
-    sections = {"dataset": part.others("path", "coordinateTransformations"), "transforms": unknown}
+    sections = {"dataset": part.others(*_MEMBERS), "transforms": unknown}
     return Level(
         path=read_path(part),
         scale=(1.0,) * ndim if scale is None else scale,
@@ -37,6 +38,19 @@ def read_level(part: Part, ndim: int) -> Level:
         pixels=_NO_PIXELS,
         extra=sections_of(sections),
     )
+
+
+def sound_level(entry: Any, ndim: int) -> Level | None:
+    """A level as it must be; None where ``read_level`` has to look, which would note something."""
+    if type(entry) is not dict or type(path := entry.get("path")) is not str or path_fault(path):
+        return None
+    transforms = sound_transforms(entry.get("coordinateTransformations"), ndim)
+    if transforms is None:
+        return None
+    scale, translation = transforms
+    unknown = others_of(entry, _MEMBERS)
+    extra = FrozenMap({"dataset": unknown}) if unknown else EMPTY
+    return Level(path=path, scale=scale, translation=translation, array=UNREAD, pixels=_NO_PIXELS, extra=extra)
 
 
 def read_path(part: Part) -> str:
@@ -63,6 +77,8 @@ def path_fault(path: str) -> str:
     >>> path_fault("s0"), path_fault("a/../b"), path_fault("/0")
     ('', 'climbs, or has an empty part.', 'is absolute.')
     """
+    if path.isalnum() and path.isascii():
+        return ""  # as most are
     segments = path.split("/")
     if not path:
         return "is empty."
@@ -84,6 +100,8 @@ def path_clashes(paths: Sequence[str]) -> Iterator[tuple[int, str]]:
     >>> list(path_clashes(["0", "0", "0/1"]))[1]
     (2, "'0/1' is inside of another level's array. Move one of them.")
     """
+    if len(set(paths)) == len(paths) and "/" not in "".join(paths):
+        return  # as most are
     for index, path in enumerate(paths):
         if path in paths[:index]:
             yield index, f"{shown(path)} is the path of an earlier level too. Leave one of them out."
@@ -94,5 +112,5 @@ def path_clashes(paths: Sequence[str]) -> Iterator[tuple[int, str]]:
 def write_level(level: Level) -> dict[str, Any]:
     """An entry of ``datasets``."""
     transforms = write_transforms(level.scale, level.translation, section(level.extra, "transforms"))
-    unknown = section(level.extra, "dataset").without("path", "coordinateTransformations")
+    unknown = section(level.extra, "dataset").without(*_MEMBERS)
     return {"path": level.path, "coordinateTransformations": transforms, **thaw(unknown)}

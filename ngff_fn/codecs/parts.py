@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import Any
 
@@ -11,6 +11,7 @@ from ngff_fn.errors import Kind, Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
 
 _NUMBER = re.compile(r"\s*(-?\d{1,4000})(\.\d+)?([eE][-+]?\d+)?\s*", re.ASCII)
+_NUMBERS = frozenset({int, float})
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -109,10 +110,13 @@ class Part:
 
     def others(self, *known: str) -> FrozenMap:
         """The members of an object that are not among the known ones, verbatim."""
-        if self.value.keys() <= set(known):
-            return EMPTY
-        unknown = {key: freeze(value) for key, value in self.value.items() if key not in known}
-        return FrozenMap(unknown)
+        return others_of(self.value, known)
+
+
+def others_of(members: Mapping[str, Any], known: Collection[str]) -> FrozenMap:
+    """The members of an object that are not among the known ones, verbatim."""
+    unknown = {key: freeze(value) for key, value in members.items() if key not in known}
+    return FrozenMap(unknown) if unknown else EMPTY
 
 
 def text(part: Part) -> str | None:
@@ -179,6 +183,11 @@ def is_number(value: object) -> bool:
         return isfinite(value)
     except OverflowError:
         return False
+
+
+def are_numbers(values: list[Any]) -> bool:
+    """Whether each element is a number by ``is_number``; an integer beyond all floats is an ``OverflowError``."""
+    return _NUMBERS.issuperset(map(type, values)) and all(map(isfinite, values))
 
 
 def is_integer(value: object, least: int = 0) -> bool:

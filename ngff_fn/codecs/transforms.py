@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from ngff_fn.codecs.onto import Number
-from ngff_fn.codecs.parts import Part, is_number, number, shown
+from ngff_fn.codecs.parts import Part, are_numbers, is_number, number, shown
 from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
 
 Vector: TypeAlias = tuple[float, ...]
@@ -62,6 +62,28 @@ def read_transforms(owner: Part, ndim: int, rule: str) -> Transforms:
     if translation is not None and scale is None:
         scale = (1.0,) * ndim  # the list that is written must have one
     return scale, translation, extra
+
+
+def sound_transforms(steps: Any, ndim: int) -> tuple[Vector, Vector | None] | None:
+    """The scale and the translation of a list as it must be; None where ``read_transforms`` has to look.
+
+    As all that is called sound in these files: a short cut, which answers only what the thorough reader would answer,
+    and only where that one would note nothing.
+    """
+    if type(steps) is not list or len(steps) not in (1, 2):
+        return None
+    scale = _sound_vector(steps[0], "scale", ndim)
+    translation = _sound_vector(steps[1], "translation", ndim) if len(steps) > 1 else None
+    if scale is None or min(scale) <= 0 or (translation is None and len(steps) > 1):
+        return None
+    return scale, translation
+
+
+def _sound_vector(step: Any, kind: str, ndim: int) -> Vector | None:
+    if type(step) is not dict or len(step) != 2 or step.get("type") != kind:
+        return None
+    vector = step.get(kind)
+    return tuple(vector) if type(vector) is list and len(vector) == ndim > 0 and are_numbers(vector) else None
 
 
 def _note_order(part: Part, kinds: list[str]) -> None:

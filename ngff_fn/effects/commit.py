@@ -27,9 +27,12 @@ from ngff_fn.effects.transaction import (
     Put,
     Step,
     carry_out,
+    carry_out_directly,
     clean,
+    happened,
     publish,
     recover,
+    refuse_unwritable,
 )
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import ConflictError, InvalidValueError, NgffError, Problem, StoreError
@@ -291,13 +294,14 @@ def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
         if durable:
             files.sync([DRAFT])
         files.move(DRAFT, key)
-        if durable:
-            files.sync([key.rpartition("/")[0]])
     except BaseException:
         with suppress(NgffError):
             recover(files, durable=False)
         raise
-    files.prune(WORKSHOP)
+    with happened(files, key):
+        if durable:
+            files.sync([key.rpartition("/")[0]])
+        files.prune(WORKSHOP)
     return key
 
 
@@ -309,14 +313,12 @@ def _commit_staged(work: Work) -> str:
         compare(work)
         bench = Bench(files, STAGE)
     try:
-        steps, direct = staged_steps(work, bench.path)
-        if work.durable:
-            files.sync(tree(files, bench.path))
+        direct, steps = _staged(work, bench)
         with files.lock(LOCK_TIMEOUT):
             recover(files, durable=work.durable)
-            compare(work)
-            for move in direct:
-                files.move(move.source, move.target)
+            _refuse_overtaken(work, bench)
+            refuse_unwritable(files, [*direct, *steps])
+            carry_out_directly(files, direct, durable=work.durable)
             return _happen(work, steps, bench)
     except BaseException:
         bench.release()
@@ -325,20 +327,39 @@ def _commit_staged(work: Work) -> str:
         raise
 
 
+def _staged(work: Work, bench: Bench) -> tuple[list[Step], list[Step]]:
+    """Everything staged and durable; where that fails because another writer came first, that is what is said."""
+    files = work.address.files
+    try:
+        staged = staged_steps(work, bench.path)
+        if work.durable:
+            files.sync(tree(files, bench.path))
+    except ConflictError:
+        raise
+    except NgffError:
+        with files.lock(LOCK_TIMEOUT):
+            recover(files, durable=work.durable)
+            _refuse_overtaken(work, bench)
+        raise
+    return staged
+
+
+def _refuse_overtaken(work: Work, bench: Bench) -> None:
+    if not bench.is_there():
+        message = "the store was replaced while pixels were made. Open it again and run the edits, as update() does."
+        raise ConflictError(Problem(work.address.files.identity, message))
+    compare(work)
+
+
 def _happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
     """The moment, and what follows it; the lock is held."""
     files = work.address.files
     record = publish(files, steps, durable=work.durable)
-    try:
+    with happened(files, record.name):
         carry_out(files, record, durable=work.durable)
         if bench is not None:
             bench.release()
         recover(files, durable=False)
-    except NgffError as error:
-        message = (
-            f"the commit has happened, and {record.name} says what is left of it; the next commit carries that out."
-        )
-        raise StoreError(*error.problems, Problem(files.identity, message)) from error
     return record.name
 
 

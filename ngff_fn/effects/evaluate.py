@@ -79,8 +79,10 @@ def evaluate(image: Image, level: int | str = 0, region: Any = None) -> Block:
 def evaluated(pixels: Pixels, dtype: str, region: Region) -> Block:
     """A region of what a recipe means in a dtype; it may share memory with what was given."""
     arrays = StoredArrays()
-    block = computed(excerpt(pixels, region), np.dtype(dtype), arrays)
-    arrays.check({leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)})
+    try:
+        block = computed(excerpt(pixels, region), np.dtype(dtype), arrays)
+    finally:  # where the array has changed meanwhile, that is why it could not be read
+        arrays.check({leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)})
     return block
 
 

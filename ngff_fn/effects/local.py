@@ -24,7 +24,7 @@ from ngff_fn.effects.system_calls import (
     unlock,
     write_file,
 )
-from ngff_fn.errors import Problem, StoreError, StoreExistsError
+from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ SYNC_ALL_ABOVE = 32
 """So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
-_READ = os.O_RDONLY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a document is not waited for
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
@@ -92,7 +92,7 @@ class LocalFiles:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                return None, None
+                return None, signature_of(status)
             first = max(0, status.st_size + start) if start < 0 else start
             last = status.st_size if stop is None else min(stop, status.st_size)
             return read_all(descriptor, first, last - first), signature_of(status)
@@ -194,7 +194,7 @@ class LocalFiles:
         self._writable(right)
         one, other, aside = self._named(left), self._named(right), f"{self._named(left)}.aside"
         with self._errors(right):
-            if self.swap(one, other):
+            if not os.path.lexists(aside) and self.swap(one, other):
                 return
             if one_step:
                 cure = "Nothing was changed. Move the old store away, then create the new one."
@@ -212,7 +212,7 @@ class LocalFiles:
         try:
             self.change(exchange_names, one, other)
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EXDEV):
                 raise
             return False
         return True
@@ -274,6 +274,13 @@ class LocalFiles:
             self._inside.discard(path)
             path = path.rpartition("/")[0]
 
+    def is_writable(self, path: str) -> bool:
+        """Whether a directory, or the first one above it that is there, can be changed; a file always can."""
+        full = self._named(path)
+        while not os.path.lexists(full):
+            full = os.path.dirname(full)
+        return not os.path.isdir(full) or os.access(full, os.W_OK | os.X_OK)
+
     def sync(self, paths: Iterable[str]) -> None:
         """Everything written at these files and directories survives a power cut from here on."""
         names = list(dict.fromkeys(self._named(path) for path in paths))
@@ -332,6 +339,8 @@ class LocalFiles:
             descriptor = os.open(self._safe(path), _READ)
         except FileNotFoundError:
             return False
+        except OSError:
+            return True  # not ours to look into, nor to remove
         if flock(descriptor):
             unlock(descriptor)
             return False
@@ -347,6 +356,8 @@ class LocalFiles:
     # --- staying inside
 
     def _full(self, key: str) -> str:
+        if ".." in key and ".." in key.split("/"):
+            raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))
         return f"{self.identity}{os.sep}{key}" if key else self.identity
 
     def _named(self, key: str) -> str:
@@ -395,7 +406,9 @@ class LocalFiles:
         except OSError as error:
             raise self._failed(key, error) from error
 
-    def _failed(self, key: str, error: OSError) -> StoreError | StoreExistsError:
+    def _failed(self, key: str, error: OSError) -> NgffError:
+        if isinstance(error, NgffError):
+            return error
         location = joined(self.identity, key)
         if isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY:
             return StoreExistsError(Problem(location, "something is in the way that is not part of the plan. Move it."))

@@ -212,6 +212,10 @@ class MemoryFiles:
     def prune(self, path: str) -> None:
         """Nothing: an empty directory is not there."""
 
+    def is_writable(self, path: str) -> bool:  # noqa: ARG002 — everything here is
+        """Unless the store is read-only."""
+        return not self.read_only
+
     def sync(self, paths: Iterable[str]) -> None:
         """Nothing: a memory survives no power cut."""
 

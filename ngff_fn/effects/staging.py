@@ -4,7 +4,6 @@ rebuilt.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from itertools import chain
@@ -17,7 +16,7 @@ from ngff_fn.effects.pixels import changed_boxes, stage_pixels
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.effects.transaction import Exchange, Move, Put, Step
 from ngff_fn.effects.trees import copy_tree
-from ngff_fn.effects.units import present_units, unit_key, units
+from ngff_fn.effects.units import is_unit_name, present_units, unit_key, units
 from ngff_fn.errors import Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
@@ -67,8 +66,8 @@ class _Steps:
         return [*self.new, *self.chunks, *self.exchanges, *self.documents, *self.retired]
 
 
-def staged_steps(work: Work, bench: str) -> tuple[list[Step], list[Move]]:
-    """Stage what the plan makes; the steps that put it in place, and chunks that may go there before the moment."""
+def staged_steps(work: Work, bench: str) -> tuple[list[Step], list[Step]]:
+    """Stage what the plan makes; the steps that may be taken before the moment, and those that put it in place."""
     return _Stager(work, bench).run()
 
 
@@ -111,7 +110,7 @@ class _Stager:
         self.puts = {operation.key: operation for operation in operations if isinstance(operation, PutDocument)}
         self.names = map(str, range(2**62))
 
-    def run(self) -> tuple[list[Step], list[Move]]:
+    def run(self) -> tuple[list[Step], list[Step]]:
         work, files = self.work, self.work.files
         rebuilt = {write.path for write in self.writes if write.base is not None and not _fits_in_place(work, write)}
         jobs: list[_Job] = []
@@ -142,11 +141,14 @@ class _Stager:
         self._documents_and_moves(gone)
         return self._ordered()
 
-    def _ordered(self) -> tuple[list[Step], list[Move]]:
-        if self.work.atomic_pixels or self.steps.retired or self.steps.new or self.steps.exchanges:
-            return self.steps.in_order(), []
-        direct = [step for step in self.steps.chunks if isinstance(step, Move)]
-        return list(self.steps.documents), direct
+    def _ordered(self) -> tuple[list[Step], list[Step]]:
+        steps = self.steps
+        keeps_shapes = all(write.base is not None and write.base.shape == write.array.shape for write in self.writes)
+        if self.work.atomic_pixels or not keeps_shapes or steps.retired or steps.new or steps.exchanges:
+            return [], steps.in_order()
+        # The documents of the arrays first: from then on, no plan that was computed from the old pixels applies.
+        arrays = [step for step in steps.documents if isinstance(step, Put) and _parent(step.key) != self.work.at("")]
+        return [*arrays, *steps.chunks], [step for step in steps.documents if step not in arrays]
 
     def _place(self, kind: str) -> str:
         return joined(self.bench, f"{kind}{next(self.names)}")
@@ -164,8 +166,9 @@ class _Stager:
                 documents[key.rpartition("/")[2]] = self.puts.pop(key).text
         for name, text in documents.items():
             files.write(joined(path, name), text)
-        for name, _ in files.names(target):
-            if name not in documents and not _is_chunk_name(name):
+        version = work.plan.base.version
+        for name, is_directory in files.names(target):
+            if name not in documents and not is_unit_name(name, is_directory, write.base or write.array, version):
                 copy_tree(files, joined(target, name), files, joined(path, name), link=True)
         exchange = Exchange(staged=path, target=target, documents=tuple(sorted(documents.items())))
         self.steps.exchanges.append(exchange)
@@ -276,8 +279,5 @@ def _write_documents(files: Files, path: str, create: CreateNode) -> None:
         files.write(joined(path, name), text)
 
 
-_CHUNK = re.compile(r"c|c[./].*|\d+(\.\d+)*")
-
-
-def _is_chunk_name(name: str) -> bool:
-    return _CHUNK.fullmatch(name) is not None
+def _parent(key: str) -> str:
+    return key.rpartition("/")[0]

@@ -65,6 +65,10 @@ class Files(Protocol):
         """A directory, and those above it, as long as they are empty; never the root."""
         ...
 
+    def is_writable(self, path: str) -> bool:
+        """Whether a directory can be changed and moved, as far as can be known; a file always can."""
+        ...
+
     def sync(self, paths: Iterable[str]) -> None:
         """Everything written at these files and directories survives a power cut from here on."""
         ...

@@ -76,13 +76,27 @@ def flock(descriptor: int) -> bool:
         if error.errno in _NO_LOCK:
             raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
         raise
+    _locked.add(descriptor)
     return True
 
 
 def unlock(descriptor: int) -> None:
     """Give the lock back, also for processes that have inherited the descriptor, and close it."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
+    if descriptor in _locked:  # else this process is a child of the one that has it
+        _locked.discard(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _leave_to_parent() -> None:
+    """A lock lives as long as a process has its descriptor: children must not keep those of a parent that dies."""
+    while _locked:
+        os.close(_locked.pop())
+
+
+_locked: set[int] = set()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _library() -> Any:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias, assert_never
 from uuid import uuid4
 
 from attrs import frozen
 
 from ngff_fn.effects.stores import Files, joined
-from ngff_fn.errors import Problem, StoreError
+from ngff_fn.errors import NgffError, Problem, StoreError, refuse
 
 # "Names that begin with __ are reserved" (Zarr v3, node names): no node can be called so, no reader looks there.
 WORKSHOP = "__ngff_fn"
@@ -50,7 +51,7 @@ class Move:
 
 @frozen(kw_only=True)
 class Exchange:
-    """Two directories change places; done when ``key`` at the right one has the text of the staged one."""
+    """Two directories change places; due as long as the staged one has the new documents: nobody else writes there."""
 
     staged: str
     target: str
@@ -96,15 +97,39 @@ def _step_as_json(step: Step) -> dict[str, Any]:
 def _step_from_json(step: dict[str, Any]) -> Step:
     match step["do"]:
         case "put":
-            return Put(key=step["key"], before=_bytes(step["before"]), text=_bytes(step["text"]) or b"")
+            return Put(key=_node(step["key"]), before=_bytes(step["before"]), text=_bytes(step["text"]) or b"")
         case "move":
-            return Move(source=step["source"], target=step["target"])
+            return Move(source=_place(step["source"]), target=_place(step["target"]))
         case "exchange":
-            documents = tuple((key, _bytes(text) or b"") for key, text in step["documents"].items())
-            return Exchange(staged=step["staged"], target=step["target"], documents=documents)
+            documents = tuple((_node(key), _bytes(text) or b"") for key, text in step["documents"].items())
+            return Exchange(staged=_place(step["staged"]), target=_node(step["target"]), documents=documents)
         case other:
             message = f"unknown step {other!r}"
             raise ValueError(message)
+
+
+def _place(path: Any) -> str:
+    """A path below the root, in the stage or outside of the workshop: a record may come from anywhere."""
+    if not isinstance(path, str) or not path or not path.isprintable():
+        message = f"{path!r} is no path"
+        raise ValueError(message)
+    path.encode()
+    parts = path.split("/")
+    if {"", ".", ".."} & set(parts) or "\\" in path:
+        message = f"the path {path!r} leads out of the store"
+        raise ValueError(message)
+    if parts[0] == WORKSHOP and not path.startswith(f"{STAGE}/"):
+        message = f"the path {path!r} leads out of the stage"
+        raise ValueError(message)
+    return path
+
+
+def _node(path: Any) -> str:
+    """A path of the hierarchy."""
+    if _place(path).split("/")[0] == WORKSHOP:
+        message = f"the path {path!r} is not one of a node"
+        raise ValueError(message)
+    return str(path)
 
 
 def _steps_from_json(content: dict[str, Any]) -> tuple[Step, ...]:
@@ -126,7 +151,7 @@ def _read_record(files: Files, name: str) -> Record | None:
         return None  # carried out meanwhile
     try:
         return Record(name=name, steps=_steps_from_json(json.loads(data)))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)
         raise StoreError(
@@ -149,8 +174,19 @@ def publish(files: Files, steps: Iterable[Step], *, durable: bool) -> Record:
         files.sync([draft, RECORDS, WORKSHOP, ""])
     files.move(draft, final)
     if durable:
-        files.sync([RECORDS])
+        with happened(files, final):
+            files.sync([RECORDS])
     return record
+
+
+@contextmanager
+def happened(files: Files, what: str) -> Iterator[None]:
+    """What fails in here fails after the moment, and says so."""
+    try:
+        yield
+    except NgffError as error:
+        message = f"the commit has happened ({what}), and what is left of it is carried out by the next one."
+        raise StoreError(*error.problems, Problem(files.identity, message)) from error
 
 
 def carry_out(files: Files, record: Record, *, durable: bool) -> None:
@@ -174,6 +210,32 @@ def carry_out(files: Files, record: Record, *, durable: bool) -> None:
     files.remove(joined(RECORDS, record.name))
 
 
+def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) -> None:
+    """Steps that need no record: each is whole by itself, and may be the last."""
+    for step in steps:
+        drafts: dict[str, str] = {}
+        if isinstance(step, Put):
+            drafts[step.key] = DRAFT
+            files.write(DRAFT, step.text)
+            if durable:
+                files.sync([DRAFT])
+        _do(files, step, drafts)
+        if durable:
+            files.sync({_parent(path) for path in _changed(step)})
+
+
+def refuse_unwritable(files: Files, steps: Iterable[Step]) -> None:
+    """Refuse, before the moment, what could not be carried out after it."""
+    changed = [path for step in steps for path in _changed(step)]
+    moved = [path for step in steps for path in _changed(step) if not isinstance(step, Put)]
+    parents = dict.fromkeys(_parent(path) for path in changed)
+    message = (
+        "it cannot be written, so the commit could not be carried out; nothing was changed. Change its permissions."
+    )
+    refused = [path for path in (*parents, *moved) if not files.is_writable(path)]
+    refuse((Problem(joined(files.identity, path), message) for path in refused), StoreError)
+
+
 def _is_due(files: Files, step: Put) -> bool:
     return files.read(step.key) == step.before
 
@@ -187,15 +249,15 @@ def _do(files: Files, step: Step, drafts: Mapping[str, str]) -> None:
             if files.signature(step.source) is not None or files.names(step.source):
                 files.move(step.source, step.target)
         case Exchange():
-            if not exchanged(files, step) and files.names(step.staged):
+            if exchange_is_due(files, step):
                 files.exchange(step.staged, step.target)
         case _:
             assert_never(step)
 
 
-def exchanged(files: Files, step: Exchange) -> bool:
-    """Whether the directories have changed places already."""
-    return all(files.read(joined(step.target, key)) == text for key, text in step.documents)
+def exchange_is_due(files: Files, step: Exchange) -> bool:
+    """Whether the directories have not changed places yet."""
+    return all(files.read(joined(step.staged, key)) == text for key, text in step.documents)
 
 
 def _changed(step: Step) -> tuple[str, ...]:
@@ -224,8 +286,13 @@ class Bench:
     def __init__(self, files: Files, stage: str) -> None:
         self.files = files
         self.path = joined(stage, uuid4().hex)
-        files.make_directory(self.path)
+        self._owner = joined(self.path, "owner")
+        files.write(self._owner, b"")
         self._release: Callable[[], None] | None = files.hold(self.path)
+
+    def is_there(self) -> bool:
+        """Whether what was staged is still in the store: it may have been replaced as a whole."""
+        return self.files.signature(self._owner) is not None
 
     def release(self) -> None:
         """Whoever cleans next may remove what is left."""
@@ -326,7 +393,7 @@ class View:
                     if _below(key, step.source) is not None:
                         return None
                 case Exchange() if (rest := _below(key, step.target)) is not None:
-                    return key if exchanged(self.files, step) else joined(step.staged, rest)
+                    return joined(step.staged, rest) if exchange_is_due(self.files, step) else key
         return key
 
 

@@ -11,9 +11,10 @@ def copy_tree(source: Files, path: str, files: Files, target: str, *, link: bool
     """A file, or a whole tree, byte for byte."""
     entries = source.names(path)
     if not entries:
-        source_is_file = source.read(path, 0, 0) is not None
-        if source_is_file:
+        if source.read(path, 0, 0) is not None:
             files.copy(source, path, target, link=link)
+        elif source.signature(path) is not None:
+            files.make_directory(target)
         return
     for name, _ in entries:
         copy_tree(source, joined(path, name), files, joined(target, name), link=link)

@@ -74,6 +74,34 @@ def unit_key(array: ArraySpec, version: Version, index: tuple[int, ...]) -> str:
     return place if version == "0.4" or array.key_encoding == "v2" else f"c{array.separator}{place}"
 
 
+def is_unit_name(name: str, is_directory: bool, array: ArraySpec, version: Version) -> bool:  # noqa: FBT001 — as listed
+    """Whether an entry of an array's directory is one of its write units, or a directory of them.
+
+    >>> array = ArraySpec(shape=(5, 8), dtype="uint8", chunks=(2, 4))
+    >>> [is_unit_name(name, True, array, "0.4") for name in ("2", "2024", "c", "02")]
+    [True, False, False, False]
+    """
+    directory = False
+    parts = name.split(array.separator) if array.separator != "/" else [name]
+    if version != "0.4" and array.key_encoding != "v2":
+        if array.separator == "/":
+            return name == "c" and is_directory
+        if parts[0] != "c":
+            return False
+        parts = parts[1:]
+    elif array.separator == "/":
+        directory = len(array.shape) > 1
+    grid = [-(-size // unit) for size, unit in zip(array.shape, array.write_unit, strict=True)]
+    wanted = grid[:1] if array.separator == "/" else grid
+    return (
+        is_directory == directory
+        and len(parts) == len(wanted)
+        and all(
+            part.isdecimal() and str(int(part)) == part and int(part) < n for part, n in zip(parts, wanted, strict=True)
+        )
+    )
+
+
 def present_units(
     files: Files, path: str, array: ArraySpec, version: Version, boxes: Iterable[Region]
 ) -> Iterator[tuple[int, ...]]:
