@@ -40,6 +40,8 @@ from ngff_fn.edits import (
 )
 from ngff_fn.edits.arguments import is_array
 from ngff_fn.errors import Problem, WrongTypeError
+from ngff_fn.records.image import Image, Level
+from ngff_fn.records.snapshot import Snapshot
 
 Subject = TypeVar("Subject")
 Result = TypeVar("Result")
@@ -101,9 +103,13 @@ def step(edit: Callable[Concatenate[Subject, P], Result]) -> Callable[P, Step[Su
     """
     whole = inspect.signature(edit)
     own = whole.replace(parameters=list(whole.parameters.values())[1:], return_annotation=Step)
-    name = edit.__name__
+    name, subject = edit.__name__, next(iter(whole.parameters))
+    is_own = edit.__module__.startswith("ngff_fn.")  # none of ours takes a record first; the caller's own may
 
     def make(*arguments: P.args, **keywords: P.kwargs) -> Step[Subject, Result]:
+        if arguments and is_own and isinstance(arguments[0], Image | Level | Snapshot):
+            message = f"a step leaves the {subject} out, which pipe gives it. Call {name}{_without_annotations(own)}."
+            raise WrongTypeError(Problem(_call(name, arguments, keywords), message))
         try:
             own.bind(*arguments, **keywords)
         except TypeError as error:
@@ -112,7 +118,7 @@ def step(edit: Callable[Concatenate[Subject, P], Result]) -> Callable[P, Step[Su
         return Step(edit, arguments, tuple(keywords.items()))
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = _documentation(edit, next(iter(whole.parameters)))
+    make.__doc__ = _documentation(edit, subject)
     make.__signature__ = own  # type: ignore[attr-defined]
     return make
 

@@ -115,6 +115,25 @@ class StoreError(NgffError, OSError):
     __str__ = NgffError.__str__
 
 
+def a_type(value: object) -> str:
+    """The type of a value with its article, for a message.
+
+    >>> a_type(3), a_type("text")
+    ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOaeio' or name == 'ndarray' else 'a'} {name}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something, for a message.
+
+    >>> counted(1, "name"), counted(2, "name")
+    ('1 name', '2 names')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def refuse(problems: Iterable[Problem], error: type[NgffError] = InvalidValueError) -> None:
     """Raise ``error`` with all problems, if there are any of kind ``error``.
 

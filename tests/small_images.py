@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ngff_fn.edits.image_from import image_from
+from ngff_fn.records.axes import axis_names
 from ngff_fn.records.image import Image
 from ngff_fn.records.pixels import Stored
 from tests.reference import reference_pixels
@@ -65,6 +66,15 @@ def boxes(draw: st.DrawFn, shape: tuple[int, ...]) -> tuple[tuple[int, int], ...
         start = draw(st.integers(0, size - 1))
         bounds.append((start, draw(st.integers(start + 1, size))))
     return tuple(bounds)
+
+
+def tallest(image: Image, factor: int = 2) -> int:
+    """How many levels a pyramid of z, y and x can have, level 0 included, before two would be the same."""
+    size = max(size for name, size in zip(axis_names(image), image.levels[0].array.shape, strict=True) if name in "zyx")
+    levels = 1
+    while size > 1:
+        size, levels = -(-size // factor), levels + 1
+    return levels
 
 
 def cut(array: Array, box: tuple[tuple[int, int], ...]) -> Array:

@@ -21,7 +21,8 @@ from ngff_fn.errors import NotThereError, WrongTypeError
 from ngff_fn.records.channels import Window, channel_names
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.examples import CELLS, SQUARE
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import Image, Level, Place
+from ngff_fn.records.snapshot import Snapshot
 
 SUBJECTS = {"image", "images", "record"}
 PUBLIC = set(ngff_fn.__all__)
@@ -84,6 +85,28 @@ def test_a_wrong_call_is_refused_when_the_step_is_made(call: str, problem: str) 
     with pytest.raises(WrongTypeError) as caught:
         eval(call, dict(vars(c)))  # noqa: S307 — the text is above
     assert str(caught.value) == f"{call}: {problem}"
+
+
+@pytest.mark.parametrize(
+    "subject", [SQUARE, SQUARE.levels[0], Snapshot(origin=Place(home="x.zarr"), version="0.5", root=SQUARE)]
+)
+def test_a_step_that_is_given_its_image_is_refused_when_it_is_made(subject: Any) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: c.set_scale(subject, x=3),
+        lambda: c.with_pyramid(subject),
+        lambda: c.rename_channel(subject, "GFP", "EGFP"),  # type: ignore[call-arg]
+    ]
+    for call in calls:
+        with pytest.raises(WrongTypeError, match=r"a step leaves the image out, which pipe gives it\. Call "):
+            call()
+
+
+def test_a_step_of_the_callers_own_may_take_an_image() -> None:
+    assert c.step(beside)(SQUARE)(CELLS) == (CELLS, SQUARE)
+
+
+def beside(image: Image, other: Image) -> tuple[Image, Image]:
+    return image, other
 
 
 def test_what_the_image_has_is_checked_when_the_step_runs() -> None:

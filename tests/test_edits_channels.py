@@ -211,7 +211,7 @@ def test_an_empty_image_gets_an_entry() -> None:
         ({"index": True}, WrongTypeError, "index: True is no position."),
         ({"color": "greenish"}, InvalidValueError, "omero.channels[2].color: 'greenish' is no color."),
         ({"active": 1}, WrongTypeError, "omero.channels[2].active: 1 is neither True nor False."),
-        ({"window": {"start": 2, "end": 1}}, InvalidValueError, "omero.channels[2].window: min 0, start 2, end 1"),
+        ({"window": {"start": 2, "end": 1}}, InvalidValueError, "omero.channels[2].window: start 2 is above end 1;"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(options: dict[str, Any], error: type[NgffError], message: str) -> None:
@@ -361,6 +361,12 @@ def test_a_name_that_is_taken_or_not_there_is_refused() -> None:
     with pytest.raises(NotThereError, match="no channel 'RFP'; the image has: DAPI, GFP"):
         rename_channel(CELLS, "RFP", "Cy5")
     assert rename_channel(CELLS, "GFP", "GFP") == CELLS
+
+
+@pytest.mark.parametrize("edit", [lambda: rename_channel(CELLS, "gfp", "x"), lambda: reorder_channels(CELLS, ["gfp"])])
+def test_a_name_in_other_letters_is_refused_with_the_one_that_may_be_meant(edit: Callable[[], Image]) -> None:
+    with pytest.raises(NotThereError, match=r"no channel 'gfp'.* Did you mean 'GFP'\? Names are case-sensitive\."):
+        edit()
 
 
 @given(images(), st.data())
@@ -533,14 +539,14 @@ def test_keywords_come_before_the_window() -> None:
 @pytest.mark.parametrize(
     ("window", "limits", "error", "message"),
     [
-        (None, {"start": 5, "end": 4}, InvalidValueError, "min 0, start 5, end 4, max 65535 are not in this order"),
+        (None, {"start": 5, "end": 4}, InvalidValueError, "window: start 5 is above end 4; the order is min, start"),
         (
             None,
             {"end": 70000, "max": 65535},
             InvalidValueError,
-            "min 0, start 0, end 70000, max 65535 are not in this order",
+            "window: end 70000 is above max 65535; the order is",
         ),
-        (None, {"start": -1, "min": 0}, InvalidValueError, "min 0, start -1"),
+        (None, {"start": -1, "min": 0}, InvalidValueError, "window: min 0 is above start -1;"),
         (None, {"start": math.nan}, InvalidValueError, "window.start: nan is not a finite number"),
         (None, {"end": math.inf}, InvalidValueError, "window.end: inf is not a finite number"),
         (None, {"start": "5"}, InvalidValueError, "window.start: '5' is not a finite number"),

@@ -328,8 +328,8 @@ def test_no_transformation_of_the_multiscale_is_none() -> None:
     [
         ({}, WrongTypeError, "levels[0]: give a scale, a translation or both, or"),
         ({"scale": [1, 1], "transforms": []}, WrongTypeError, "levels[0]: give a scale, a translation or both"),
-        ({"scale": [1]}, InvalidValueError, "levels[0].scale: 1 numbers for 2 axes. Give one for each of y, x."),
-        ({"scale": {"x": 1}}, InvalidValueError, "levels[0].scale: 1 numbers for 2 axes. Give one for each of y, x."),
+        ({"scale": [1]}, InvalidValueError, "levels[0].scale: 1 number for 2 axes. Give one for each of y, x."),
+        ({"scale": {"x": 1}}, InvalidValueError, "levels[0].scale: 1 number for 2 axes. Give one for each of y, x."),
         ({"scale": {"x": 1, "y": 1, "z": 1}}, InvalidValueError, "the image has axes y, x; no axis 'z'."),
         ({"scale": [1, 0]}, InvalidValueError, "levels[0].scale, axis x: 0 is not a positive, finite number"),
         ({"scale": "12"}, InvalidValueError, "levels[0].scale: '12' is not a number for each of y, x."),

@@ -141,6 +141,12 @@ def test_contrast_limits_that_are_the_range_of_the_dtype_follow_it() -> None:
     assert [channel.window for channel in channels] == [Window(start=0, end=255, min=0, max=255), own]
 
 
+@pytest.mark.parametrize("dtypes", [("uint16", "float32"), ("float32", "uint16"), ("float32", "float64")])
+def test_contrast_limits_stay_where_floats_keep_the_values(dtypes: tuple[str, str]) -> None:
+    image = image_from(np.zeros((1, 2, 2), dtypes[0]), axes="cyx", channel_names=["DAPI"])
+    assert astype(image, dtypes[1]).channels == image.channels
+
+
 def test_imaginary_parts_are_not_lost() -> None:
     with pytest.raises(InvalidValueError, match="imaginary"):
         astype(image_from(np.zeros((2, 2), "complex64"), axes="yx"), "float32")

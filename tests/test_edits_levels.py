@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ngff_fn.edits.image_from import image_from
 from ngff_fn.edits.levels import add_level, add_level_zeros, remove_level, set_region
+from ngff_fn.edits.rendering import default_channel
 from ngff_fn.errors import (
     InvalidValueError,
     NgffError,
@@ -21,7 +22,7 @@ from ngff_fn.errors import (
 )
 from ngff_fn.records.arrays import DEFAULT_COMPRESSORS
 from ngff_fn.records.axes import axes_from
-from ngff_fn.records.channels import Channel
+from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image
 from ngff_fn.records.pixels import Fill, Given
@@ -203,6 +204,28 @@ def test_more_channels_than_names_are_refused_unless_the_check_is_off() -> None:
 def test_fewer_channels_than_names_are_allowed() -> None:
     image = Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"), Channel(label="GFP")))
     assert add_level_zeros(image, "0", (1, 4, 4), "uint8").levels[0].array.shape == (1, 4, 4)
+
+
+NAMED = Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"), Channel(label="GFP", active=True)))
+
+
+def test_the_first_level_gives_channels_the_color_and_window_of_new_ones() -> None:
+    added = add_level(NAMED, "0", np.zeros((2, 4, 4), "uint8")).channels
+    assert added == add_level_zeros(NAMED, "0", (2, 4, 4), "uint8").channels
+    assert added is not None
+    assert added[0] == default_channel("DAPI", "uint8", first=True)
+    assert added[1] == evolve(default_channel("GFP", "uint8", first=False), active=True)
+
+
+def test_channels_that_have_a_color_or_a_window_are_left_alone() -> None:
+    channels = (Channel(label="DAPI", color="FF0000"), Channel(label="GFP", window=Window(start=0, end=9)))
+    image = evolve(NAMED, channels=channels)
+    assert add_level_zeros(image, "0", (2, 4, 4), "uint8").channels == channels
+
+
+def test_channels_stay_as_they_are_with_further_levels() -> None:
+    image = evolve(CELLS, channels=NAMED.channels)
+    assert add_level_zeros(image, "2", (2, 4, 16, 16), "uint16").channels == NAMED.channels
 
 
 def test_zeros_write_no_pixels() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ngff_fn.edits.image_from import image_from
@@ -20,7 +20,7 @@ from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level, Unread
 from ngff_fn.records.pixels import METHODS, Fill, Method, Stored
 from tests.reference import reference_downsample
-from tests.small_images import images, pixels_of
+from tests.small_images import images, pixels_of, tallest
 
 METHOD = st.sampled_from(METHODS)
 
@@ -34,6 +34,7 @@ def stack(shape: tuple[int, ...] = (9, 64, 63), **arguments: Any) -> Image:
 
 @given(images(), st.integers(2, 4), METHOD, st.sampled_from([2, 3]))
 def test_each_level_is_made_from_the_one_above_it(image: Image, levels: int, method: Method, factor: int) -> None:
+    levels = min(levels, tallest(image, factor))
     made = with_pyramid(image, levels, method=method, factors=factor)
     assert len(made.levels) == levels
     assert made.levels[0] is image.levels[0]
@@ -48,7 +49,7 @@ def test_each_level_is_made_from_the_one_above_it(image: Image, levels: int, met
 
 @given(images(), st.integers(2, 4), METHOD)
 def test_new_shapes_are_the_ceiling_and_scales_the_factors(image: Image, levels: int, method: Method) -> None:
-    made = with_pyramid(image, levels, method=method)
+    made = with_pyramid(image, min(levels, tallest(image)), method=method)
     for above, below in zip(made.levels, made.levels[1:], strict=False):
         for axis, name in enumerate(axis_names(image)):
             size = above.array.shape[axis]
@@ -59,6 +60,7 @@ def test_new_shapes_are_the_ceiling_and_scales_the_factors(image: Image, levels:
 
 @given(images(largest=40), st.integers(2, 4), st.sampled_from(["mean", "median", "mode", "min", "max"]))
 def test_an_element_lies_in_the_middle_of_those_it_is_made_of(image: Image, levels: int, method: Method) -> None:
+    levels = min(levels, tallest(image))
     made = with_pyramid(image, levels, method=method)
     for level in range(1, levels):
         factors = [round(b / a) for a, b in zip(effective_scale(made, 0), effective_scale(made, level), strict=True)]
@@ -73,8 +75,8 @@ def test_stride_takes_the_first_element_and_its_place() -> None:
 
 
 def test_what_is_not_moved_has_no_translation() -> None:
-    flat = with_pyramid(stack((1, 1, 1)), 3)
-    assert [level.translation for level in flat.levels] == [None] * 3
+    flat = with_pyramid(stack((1, 2, 1)), 2, method="stride")
+    assert [level.translation for level in flat.levels] == [None] * 2
 
 
 def test_an_axis_of_one_element_stays_with_factor_one() -> None:
@@ -136,7 +138,7 @@ def test_shards_stay_whole_numbers_of_chunks(image: Image, levels: int, how: Any
     chunks = tuple(data.draw(sizes) for _ in array.shape)
     array = evolve(array, chunks=chunks, shards=tuple(chunk * data.draw(sizes) for chunk in chunks))
     sharded = evolve(image, levels=(evolve(image.levels[0], array=array),))
-    for level in with_pyramid(sharded, levels, chunks=how).levels:
+    for level in with_pyramid(sharded, min(levels, tallest(image)), chunks=how).levels:
         assert level.array.shards is not None
         for shard, chunk in zip(level.array.shards, level.array.chunks, strict=True):
             assert shard % chunk == 0
@@ -187,6 +189,8 @@ def test_without_a_method_a_pyramid_that_is_there_stays() -> None:
 
 @given(images(), st.integers(2, 3), METHOD, METHOD)
 def test_a_pyramid_that_is_made_again_has_the_new_method(image: Image, levels: int, old: Method, new: Method) -> None:
+    levels = min(levels, tallest(image))
+    assume(levels > 1)
     once = with_pyramid(image, levels, method=old)
     again = with_pyramid(once, method=new)
     assert with_pyramid(once, levels, method=new) == again
@@ -239,7 +243,7 @@ def test_labels_stay_as_they_are() -> None:
 
 @given(images(), st.integers(1, 4), st.sampled_from([*METHODS, None]))
 def test_without_undoes_with_where_there_was_no_pyramid(image: Image, levels: int, method: Method | None) -> None:
-    assert without_pyramid(with_pyramid(image, levels, method=method)) == image
+    assert without_pyramid(with_pyramid(image, min(levels, tallest(image)), method=method)) == image
 
 
 def test_what_has_no_pyramid_stays() -> None:
@@ -272,6 +276,10 @@ def test_one_level_is_the_image_as_it_is() -> None:
         (SQUARE, {"levels": 2.0}, "number of levels"),
         (SQUARE, {"levels": True}, "number of levels"),
         (CELLS, {"levels": 3}, "without_pyramid"),
+        (CELLS, {"axes": "yx"}, "axes: the pyramid that is there is made again as it is.*without_pyramid"),
+        (CELLS, {"levels": 2, "factors": 3}, "factors: the pyramid that is there"),
+        (CELLS, {"factors": (1, 2, 2), "chunks": "halve", "method": None}, "factors: .*\nchunks: "),
+        (SQUARE, {"levels": 2, "factors": 1}, "levels: .* No more than 1 level can be made"),
         (SQUARE, {"levels": 2, "method": "lanczos"}, "mean, median, mode"),
         (SQUARE, {"levels": 2, "axes": "zq"}, "none of z, q"),
         (SQUARE, {"levels": 2, "axes": ""}, "axes"),
@@ -284,6 +292,19 @@ def test_one_level_is_the_image_as_it_is() -> None:
 def test_what_cannot_be_made_is_a_value_error_with_the_cure(image: Image, arguments: Any, message: str) -> None:
     with pytest.raises(InvalidValueError, match=message):
         with_pyramid(image, **arguments)
+
+
+@given(images(), METHOD)
+def test_a_pyramid_ends_where_nothing_gets_shorter(image: Image, method: Method) -> None:
+    highest = tallest(image)
+    shapes = [level.array.shape for level in with_pyramid(image, highest, method=method).levels]
+    assert len(set(shapes)) == highest
+    with pytest.raises(InvalidValueError, match=f"No more than {highest} level"):
+        with_pyramid(image, highest + 1, method=method)
+
+
+def test_what_a_pyramid_is_made_with_by_default_may_be_said_when_it_is_made_again() -> None:
+    assert with_pyramid(CELLS, axes=["Z", "y", "x"], factors=2, chunks="keep") == with_pyramid(CELLS)
 
 
 @pytest.mark.parametrize(

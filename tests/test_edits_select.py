@@ -28,7 +28,18 @@ from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level, Unread
 from ngff_fn.records.pixels import METHODS, Downsample, Fill, Select
 from tests.reference import reference_downsample
-from tests.small_images import DTYPES, Array, arrays, boxes, cut, images, pixels_of, random_array, with_stored_pixels
+from tests.small_images import (
+    DTYPES,
+    Array,
+    arrays,
+    boxes,
+    cut,
+    images,
+    pixels_of,
+    random_array,
+    tallest,
+    with_stored_pixels,
+)
 
 LABELLED = evolve(CELLS, labels=Unread(path="labels"))
 
@@ -67,6 +78,7 @@ def test_a_crop_of_a_crop_is_a_crop(data: st.DataObject, image: Image) -> None:
 def test_a_cropped_pyramid_is_the_pyramid_of_the_crop(
     data: st.DataObject, image: Image, levels: int, method: Any
 ) -> None:
+    levels = min(levels, tallest(image))
     pyramid = with_pyramid(image, levels, method=method)
     cropped = crop(pyramid, by_name(image, data.draw(boxes(image.levels[0].array.shape))))
     above = pixels_of(cropped)
@@ -79,6 +91,7 @@ def test_a_cropped_pyramid_is_the_pyramid_of_the_crop(
 
 @given(st.data(), images(largest=16), st.integers(2, 3))
 def test_cropped_levels_lie_to_each_other_as_before(data: st.DataObject, image: Image, levels: int) -> None:
+    levels = min(levels, tallest(image))
     pyramid = with_pyramid(image, levels)
     cropped = crop(pyramid, by_name(image, data.draw(boxes(image.levels[0].array.shape))))
     origin = [0] * len(image.axes)
@@ -168,7 +181,7 @@ def test_an_image_without_levels_cannot_be_cropped() -> None:
 
 
 def test_labels_that_would_have_to_follow_are_refused_with_the_cure() -> None:
-    with pytest.raises(UnsupportedError, match="labels=None"):
+    with pytest.raises(UnsupportedError, match=r"detach\(image\)"):
         crop(LABELLED, x=(0, 8))
     assert crop(LABELLED, c=(0, 1)).labels == LABELLED.labels
 
@@ -196,6 +209,7 @@ def named(array: Array, axes: str, *, joins: bool) -> Image:
 
 @given(st.data(), images(largest=12), st.integers(1, 3))
 def test_what_was_cut_apart_is_joined_again(data: st.DataObject, image: Image, levels: int) -> None:
+    levels = min(levels, tallest(image))
     pyramid = with_pyramid(image, levels)
     axis = data.draw(st.sampled_from([name for name in axis_names(image) if name != "c"]))
     size = image.levels[0].array.shape[axis_names(image).index(axis)]

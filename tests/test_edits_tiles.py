@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ngff_fn.edits.image_from import image_from
+from ngff_fn.edits.rendering import default_channel
 from ngff_fn.edits.tiles import make_tiles, set_tile, tile_grid, tile_region, tile_shape
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, OutOfRangeError, WrongTypeError
 from ngff_fn.records.axes import axes_from
+from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
 from ngff_fn.records.pixels import Fill, extent
 from tests.small_images import pixels_of, random_array
@@ -167,4 +170,41 @@ def test_chunk_dims_are_from_two_to_the_number_of_axes(chunk_dims: Any) -> None:
 
 def test_a_level_that_is_there_is_not_replaced() -> None:
     with pytest.raises(InvalidValueError, match="is there"):
-        make_tiles(TILED, "0", (1, 1), (8, 8), "uint8")
+        make_tiles(TILED, "0", (1, 1), (1, 2, 1, 8, 8), "uint8")
+
+
+NAMED = evolve(EMPTY, channels=(Channel(label="DAPI"), Channel(label="GFP")))
+
+
+def test_a_tile_has_no_more_channels_than_there_are_names() -> None:
+    with pytest.raises(InvalidValueError, match=r"tile_shape: it has 3 channels, and the image has 2 channel names"):
+        make_tiles(NAMED, "0", (2, 3), (1, 3, 1, 8, 8), "uint8")
+    for number in (1, 2):
+        made = make_tiles(NAMED, "0", (2, 3), (1, number, 1, 8, 8), "uint8")
+        assert made.levels[0].array.shape == (1, number, 1, 16, 24)
+
+
+def test_the_channels_of_a_tile_are_said_where_there_may_be_one_or_all() -> None:
+    with pytest.raises(InvalidValueError, match=r"no number of channels.*DAPI, GFP.*such as \(1, 2, 1, 8, 9\)"):
+        make_tiles(NAMED, "0", (2, 3), (8, 9), "uint8")
+    assert make_tiles(NAMED, "0", (2, 3), (2, 1, 8, 8), "uint8").levels[0].array.shape == (1, 2, 1, 16, 24)
+    alone = evolve(NAMED, channels=(Channel(label="DAPI"),))
+    assert make_tiles(alone, "0", (2, 3), (8, 8), "uint8").levels[0].array.shape == (1, 1, 1, 16, 24)
+
+
+def test_the_first_tiles_give_channels_the_color_and_window_of_new_ones() -> None:
+    channels = make_tiles(NAMED, "0", (2, 3), (2, 1, 8, 8), "uint8").channels
+    assert channels == tuple(default_channel(name, "uint8", first=name == "DAPI") for name in ("DAPI", "GFP"))
+
+
+@pytest.mark.parametrize(("shape", "pre_dims"), [((16, 32), "(t, c, z)"), ((5, 16, 32), "(t, c, None)")])
+def test_a_part_of_a_tile_is_refused_with_the_pre_dims_that_place_it(shape: tuple[int, ...], pre_dims: str) -> None:
+    with pytest.raises(InvalidValueError) as refusal:
+        set_tile(TILED, "0", 0, 0, np.zeros(shape, "uint16"))
+    assert f"Say which part it is, with pre_dims={pre_dims}." in str(refusal.value)
+
+
+@pytest.mark.parametrize("ask", [tile_grid, tile_shape, lambda level: tile_region(level, 0, 0)])
+def test_tiles_are_asked_of_a_level(ask: Any) -> None:
+    with pytest.raises(WrongTypeError, match=r"level: an Image is no level. Give one, such as level_at\(image, '0'\)"):
+        ask(TILED)

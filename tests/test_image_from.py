@@ -75,12 +75,22 @@ def test_channel_names_make_omero_as_new_channels_have_it() -> None:
         ({"axes": "yx", "scale": {"z": 1}}, NotThereError),
         ({"axes": "yx", "units": ["nm"]}, InvalidValueError),
         ({"axes": "yx", "units": {"z": "nm"}}, NotThereError),
+        ({"axes": "yx", "name": 3}, WrongTypeError),
         ({}, WrongTypeError),
     ],
 )
 def test_what_does_not_fit_the_array_is_refused(arguments: dict[str, Any], error: type[NgffError]) -> None:
     with pytest.raises(error):
         image_from(numbers(), **arguments)
+
+
+def test_numbers_and_names_agree_in_a_refusal() -> None:
+    with pytest.raises(InvalidValueError, match=r"channel_names: 1 name for 4 channels\. Give one for each"):
+        image_from(numbers(), axes="cx", channel_names=["a"])
+    with pytest.raises(InvalidValueError, match=r"units: 1 unit for 2 axes \(y, x\)"):
+        image_from(numbers(), axes="yx", units=["nm"])
+    with pytest.raises(WrongTypeError, match="data: an int has no shape"):
+        image_from(3, axes="yx")
 
 
 def test_labelled_arrays_are_refused_by_name_until_their_axes_are_read() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from attrs import evolve
 
-from ngff_fn.errors import InvalidValueError
+from ngff_fn.errors import InvalidValueError, WrongTypeError
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Place, Unread
@@ -48,6 +50,12 @@ def test_level_is_how_many_steps_down_are_shown(level: int | None, lines: int) -
 def test_a_level_that_is_no_number_of_steps_is_refused(level: int) -> None:
     with pytest.raises(InvalidValueError, match=r"level: .* is no number of steps\. Give 0"):
         format_tree(CELLS, level)
+
+
+@pytest.mark.parametrize(("node", "kind"), [("x.zarr", "a str"), (None, "a NoneType"), (3, "an int")])
+def test_what_is_no_node_is_refused(node: Any, kind: str) -> None:
+    with pytest.raises(WrongTypeError, match=f"node: {kind} is no snapshot, image or level. Open a store first"):
+        format_tree(node)
 
 
 def test_an_image_without_channels_and_name_shows_neither() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ngff_fn.codecs.parts import Part, is_integer, shown
 from ngff_fn.frozen_json import FrozenMap
@@ -13,6 +14,9 @@ UNREAD = ArraySpec(shape=(), dtype="uint8", chunks=())
 
 LITTLE = FrozenMap({"name": "bytes", "configuration": FrozenMap({"endian": "little"})})
 BIG = FrozenMap({"name": "bytes", "configuration": FrozenMap({"endian": "big"})})
+
+_INTEGERS = frozenset({int})
+_PLAIN = frozenset({int, str, bool})
 
 ARRAY_TO_ARRAY = frozenset({
     "transpose", "reshape", "scale_offset", "cast_value", "bitround", "numcodecs.delta", "numcodecs.fixedscaleoffset",
@@ -38,6 +42,13 @@ def read_sizes(part: Part | None, owner: Part, name: str, least: int) -> tuple[i
     return None if wrong else tuple(part.value)
 
 
+def sound_sizes(sizes: Any, least: int) -> tuple[int, ...] | None:
+    """A list of sizes as it must be; None where ``read_sizes`` has to look, which would note something."""
+    if type(sizes) is not list or not _INTEGERS.issuperset(map(type, sizes)):
+        return None
+    return tuple(sizes) if not sizes or (min(sizes) >= least and max(sizes) < 2**63) else None
+
+
 def read_chunks(part: Part | None, owner: Part, name: str, ndim: int | None) -> tuple[int, ...] | None:
     """The shape of a chunk: as many sizes as the array has dimensions, none of them 0."""
     chunks = read_sizes(part, owner, name, 1)
@@ -45,6 +56,11 @@ def read_chunks(part: Part | None, owner: Part, name: str, ndim: int | None) -> 
         owner.error(f"has {len(chunks)} sizes, and the array {ndim} dimensions. Mend the document.", at=name)
         return None
     return chunks
+
+
+def are_plain(configuration: dict[str, Any]) -> bool:
+    """Whether all that a codec is told are texts, integers and truths: what stays as it is."""
+    return _PLAIN.issuperset(map(type, configuration.values()))
 
 
 def codec(name: str, configuration: FrozenMap | None = None) -> FrozenMap:

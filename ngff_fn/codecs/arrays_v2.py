@@ -10,16 +10,19 @@ from ngff_fn.codecs.arrays import (
     ARRAY_TO_ARRAY,
     BIG,
     UNREAD,
+    are_plain,
     codec,
     configuration_of,
     name_of,
     read_chunks,
     read_sizes,
     reversed_axes,
+    sound_sizes,
     stages,
 )
-from ngff_fn.codecs.fill_values import fill_value_fault, read_fill_value, write_fill_value
+from ngff_fn.codecs.fill_values import fill_value_fault, is_sound_integer, read_fill_value, write_fill_value
 from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import FrozenMap, Json, thaw
 from ngff_fn.records.arrays import DTYPES, ArraySpec
 
@@ -76,6 +79,49 @@ def read_array(part: Part) -> ArraySpec:
         fill_value=fill_value,
         separator="/" if separator == "/" else ".",
     )
+
+
+def sound_array(said: dict[str, Any]) -> ArraySpec | None:
+    """An array whose document is as it must be; None where ``read_array`` has to look, which would note something.
+
+    Only bytes in little endian, in order C, and compressors that are found everywhere are known here.
+    """
+    shape, chunks, order = sound_sizes(said.get("shape"), 0), sound_sizes(said.get("chunks"), 1), said.get("dtype")
+    if said.get("zarr_format") != 2 or shape is None or chunks is None or len(chunks) != len(shape):
+        return None
+    if said.get("order") != "C" or said.get("dimension_separator") != "/" or said.get("filters") is not None:
+        return None
+    if type(order) is not str or (dtype := _NAMES.get(order[1:], "")) == "" or "fill_value" not in said:
+        return None
+    size, fill_value = DTYPES[dtype][1], said["fill_value"]
+    if order[0] != "<" and not (order[0] == "|" and size == 1):
+        return None
+    if fill_value is not None and not is_sound_integer(fill_value, dtype):
+        noted: list[Problem] = []
+        fill_value = read_fill_value(Part(fill_value, "", noted), dtype)
+        if noted:
+            return None
+    compressors: tuple[FrozenMap, ...] = ()
+    if said.get("compressor") is not None:
+        compressor = _sound_compressor(said["compressor"])
+        if compressor is None:
+            return None
+        compressors = (compressor,)
+    return ArraySpec(shape=shape, dtype=dtype, chunks=chunks, compressors=compressors, fill_value=fill_value)
+
+
+def _sound_compressor(said: Any) -> FrozenMap | None:
+    name = said.get("id") if type(said) is dict else None
+    if name not in ("blosc", "zstd") or not are_plain(said):
+        return None
+    configuration = {**_DEFAULTS[name], **said}
+    del configuration["id"]
+    if name == "blosc":
+        shuffle = configuration["shuffle"]
+        if type(shuffle) is not int or not 0 <= shuffle < len(_SHUFFLES):
+            return None
+        configuration["shuffle"] = _SHUFFLES[shuffle]
+    return codec(name, FrozenMap(configuration))
 
 
 def _read_dtype(part: Part) -> tuple[str, str]:
@@ -195,7 +241,8 @@ def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
     if array.key_encoding == "default":
         yield "key_encoding", "OME-NGFF 0.4 has the keys of Zarr v2 only. Leave it out, or write 0.5."
     listed = [*array.filters, *array.compressors]
-    if listed and len(array.shape) > 1 and listed[0] == reversed_axes(len(array.shape)):
+    is_transposed = bool(listed) and name_of(listed[0]) == "transpose"
+    if is_transposed and len(array.shape) > 1 and listed[0] == reversed_axes(len(array.shape)):
         del listed[0]
     if array.serializer is not None and array.serializer != BIG:
         listed.append(array.serializer)

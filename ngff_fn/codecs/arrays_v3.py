@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from operator import mod
 from typing import Any, Literal, TypeAlias
 
 from ngff_fn.codecs.arrays import (
@@ -11,15 +12,18 @@ from ngff_fn.codecs.arrays import (
     BIG,
     LITTLE,
     UNREAD,
+    are_plain,
     codec,
     configuration_of,
     name_of,
     read_chunks,
     read_sizes,
+    sound_sizes,
     stages,
 )
-from ngff_fn.codecs.fill_values import fill_value_fault, read_fill_value, write_fill_value
+from ngff_fn.codecs.fill_values import fill_value_fault, is_sound_integer, read_fill_value, write_fill_value
 from ngff_fn.codecs.parts import Part, shown
+from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.arrays import DTYPES, ArraySpec
 
@@ -27,8 +31,10 @@ _MEMBERS = frozenset({
     "zarr_format", "node_type", "shape", "data_type", "chunk_grid", "chunk_key_encoding", "fill_value", "codecs",
     "attributes", "dimension_names", "storage_transformers", "consolidated_metadata",
 })  # fmt: skip
+_SOUND_MEMBERS = _MEMBERS - {"storage_transformers"}
 _SHARDING = "sharding_indexed"
 _SHARD_INDEX = FrozenMap({"index_codecs": (LITTLE, codec("crc32c")), "index_location": "end"})
+_USUAL_INDEX = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 _SEPARATORS: dict[str, Literal["/", "."]] = {"default": "/", "v2": "."}
 
 # What zarr-python takes where a document leaves something out.
@@ -37,6 +43,7 @@ _DEFAULTS: dict[str, dict[str, Json]] = {
     "zstd": {"level": 0, "checksum": False},
     "gzip": {"level": 5},
 }
+_BEFORE_BYTES = ARRAY_TO_ARRAY | ARRAY_TO_BYTES
 _SHUFFLES = ("noshuffle", "shuffle", "bitshuffle")
 
 _Fields: TypeAlias = dict[str, Any]  # of an ArraySpec: those that the codecs say
@@ -85,6 +92,82 @@ def read_array(part: Part, axes: tuple[str, ...] | None = None) -> ArraySpec:
         dimension_names=None if names and names == axes else names,
         **{"chunks": chunks, **codecs},
     )
+
+
+def sound_array(said: dict[str, Any], axes: tuple[str, ...]) -> ArraySpec | None:
+    """An array whose document is as it must be; None where ``read_array`` has to look, which would note something.
+
+    Only codecs that are found everywhere are known here, and the attributes are the caller's.
+    """
+    if said.get("zarr_format") != 3 or said.get("node_type") != "array" or not said.keys() <= _SOUND_MEMBERS:
+        return None
+    shape, dtype, names = sound_sizes(said.get("shape"), 0), said.get("data_type"), said.get("dimension_names")
+    grid, encoding, fill_value = said.get("chunk_grid"), said.get("chunk_key_encoding"), said.get("fill_value")
+    if not shape or type(dtype) is not str or dtype not in DTYPES or names != list(axes) or len(axes) != len(shape):
+        return None
+    if _of(grid) != "regular" or (by := _of(encoding)) not in _SEPARATORS:
+        return None
+    chunks = sound_sizes(_configuration(grid).get("chunk_shape"), 1)
+    separator = _configuration(encoding).get("separator", _SEPARATORS[by])
+    if chunks is None or len(chunks) != len(shape) or separator not in ("/", "."):
+        return None
+    if not is_sound_integer(fill_value, dtype):
+        noted: list[Problem] = []
+        fill_value = read_fill_value(Part(fill_value, "", noted), dtype)
+        if noted:
+            return None
+    entries, shards, size = said.get("codecs"), None, DTYPES[dtype][1]
+    if type(entries) is list and len(entries) == 1 and _of(entries[0]) == _SHARDING:
+        inside = _configuration(entries[0])
+        shards, chunks, entries = chunks, sound_sizes(inside.get("chunk_shape"), 1), inside.get("codecs")
+        is_usual = inside.get("index_codecs") == _USUAL_INDEX and inside.get("index_location", "end") == "end"
+        if not is_usual or chunks is None or len(chunks) != len(shards) or any(map(mod, shards, chunks)):
+            return None
+    compressors = _sound_codecs(entries, size)
+    if compressors is None:
+        return None
+    return ArraySpec(
+        shape=shape,
+        dtype=dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors=compressors,
+        fill_value=fill_value,
+        separator="." if separator == "." else "/",
+        key_encoding="v2" if by == "v2" else None,
+    )
+
+
+def _sound_codecs(entries: Any, itemsize: int) -> tuple[FrozenMap, ...] | None:
+    """Those after ``bytes``, in little endian."""
+    if type(entries) is not list or not entries or _of(entries[0]) != "bytes":
+        return None
+    if itemsize > 1 and _configuration(entries[0]).get("endian") != "little":
+        return None
+    compressors: list[FrozenMap] = []
+    for entry in entries[1:]:
+        name, configuration = _of(entry), _configuration(entry)
+        if name not in _DEFAULTS or not are_plain(configuration):
+            return None
+        said = {**_DEFAULTS[name], **configuration}
+        if name == "blosc":
+            if configuration.get("shuffle") not in _SHUFFLES:
+                return None
+            said.pop("typesize", None)
+        compressors.append(codec(name, FrozenMap(said)))
+    return tuple(compressors)
+
+
+def _of(extension: Any) -> str:
+    """The name of an extension point that is an object with a name, and with a configuration or without; else ""."""
+    if type(extension) is not dict or type(_configuration(extension)) is not dict:
+        return ""
+    name = extension.get("name")
+    return name if type(name) is str else ""
+
+
+def _configuration(extension: Any) -> Any:
+    return extension.get("configuration", {}) if type(extension) is dict else {}
 
 
 def note_extensions(part: Part, known: Collection[str]) -> None:
@@ -308,7 +391,7 @@ def _write_codec(entry: FrozenMap, itemsize: int) -> dict[str, Any]:
 def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
     """What of an array Zarr v3 cannot say: the field, and what is wrong."""
     misplaced = [entry for entry in array.filters if name_of(entry) in ARRAY_TO_BYTES]
-    misplaced += [entry for entry in array.compressors if name_of(entry) in ARRAY_TO_ARRAY | ARRAY_TO_BYTES]
+    misplaced += [entry for entry in array.compressors if name_of(entry) in _BEFORE_BYTES]
     for entry in misplaced:
         yield "codecs", f"Zarr v3 cannot have {name_of(entry)!r} in that place. Choose others (rechunk), or write 0.4."
     fault = "" if array.fill_value is None else fill_value_fault(array.fill_value, array.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 from attrs import evolve
@@ -10,7 +11,8 @@ from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.records.axes import TYPE_OF_NAME, UDUNITS, Axis, axes_problems
 
 _LEAST_SPACE_AXES = 2
-_MEMBERS = ("name", "type", "unit")
+_MEMBERS = frozenset({"name", "type", "unit"})
+_TEXT = frozenset({str, NoneType})
 
 
 def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
@@ -33,19 +35,16 @@ def sound_axes(entries: Any) -> tuple[Axis, ...] | None:
     """Axes as they must be; None where ``read_axis`` or ``note_axes`` has to look, which would note something."""
     axes: list[Axis] = []
     for entry in entries if type(entries) is list else ():
-        if type(entry) is not dict or not _are_texts(entry) or "name" not in entry:
+        if type(entry) is not dict or None in entry.values():
             return None
-        kind, unit = entry.get("type"), entry.get("unit")
+        name, kind, unit = entry.get("name"), entry.get("type"), entry.get("unit")
+        if type(name) is not str or type(kind) not in _TEXT or type(unit) not in _TEXT:
+            return None
         if unit is not None and kind in UDUNITS and unit not in UDUNITS[kind]:
             return None
-        axes.append(Axis(name=entry["name"], type=kind, unit=unit, extra=others_of(entry, _MEMBERS)))
+        axes.append(Axis(name=name, type=kind, unit=unit, extra=others_of(entry, _MEMBERS)))
     is_noted = axes_problems(axes) or [axis.type for axis in axes].count("space") < _LEAST_SPACE_AXES
     return None if is_noted else tuple(axes)
-
-
-def _are_texts(entry: dict[str, Any]) -> bool:
-    """Whether all that is known of an axis is a text, as far as it is there."""
-    return all(type(entry[key]) is str for key in _MEMBERS if key in entry)
 
 
 def note_axes(part: Part, axes: tuple[Axis, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ngff_fn.codecs.parts import Part, are_numbers, others_of, shown
@@ -12,7 +13,12 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 _HEX = re.compile(r"#?([0-9A-Fa-f]{6})", re.ASCII)
+_RRGGBB = re.compile(r"[0-9A-Fa-f]{6}", re.ASCII).fullmatch
 _LIMITS = ("start", "end", "min", "max")
+_MEMBERS = frozenset({"label", "color", "window", "active", "coefficient", "family", "inverted"})
+_WINDOW = frozenset(_LIMITS)
+_TEXT = frozenset({str, NoneType})
+_TRUTH = frozenset({bool, NoneType})
 
 
 def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
@@ -24,23 +30,34 @@ def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
         if type(entry) is not dict:
             return None
         color, window = entry.get("color"), sound_window(entry.get("window"))
-        if window is None or type(color) is not str or len(color) != 6 or not _HEX.fullmatch(color):
+        if window is None or type(color) is not str or not _RRGGBB(color):
             return None
-        if not all(type(entry[key]) in kinds for key, kinds in _KINDS.items() if key in entry) or "label" not in entry:
+        label, family, coefficient = entry.get("label"), entry.get("family"), entry.get("coefficient")
+        active, inverted = entry.get("active"), entry.get("inverted")
+        if type(label) is not str or type(family) not in _TEXT or None in entry.values():
             return None
-        known = {key: entry[key] for key in _KINDS if key in entry}
-        channels.append(Channel(**known, window=window, extra=others_of(entry, _MEMBERS)))
+        if type(active) not in _TRUTH or type(inverted) not in _TRUTH:
+            return None
+        if coefficient is not None and not are_numbers([coefficient]):
+            return None
+        extra = others_of(entry, _MEMBERS)
+        channels.append(
+            Channel(
+                label=label, color=color, window=window, active=active, coefficient=coefficient, family=family,
+                inverted=inverted, extra=extra,
+            )
+        )  # fmt: skip
     return tuple(channels) if len({channel.label for channel in channels}) == len(channels) else None
 
 
 def sound_window(said: Any) -> Window | None:
     """A window as it must be; None where ``read_window`` has to look."""
-    if type(said) is not dict or not all(name in said for name in _LIMITS):
+    if type(said) is not dict:
         return None
-    start, end, least, most = limits = [said[name] for name in _LIMITS]
+    start, end, least, most = limits = list(map(said.get, _LIMITS))
     if not are_numbers(limits):
         return None
-    return Window(start=start, end=end, min=least, max=most, extra=others_of(said, _LIMITS))
+    return Window(start=start, end=end, min=least, max=most, extra=others_of(said, _WINDOW))
 
 
 def read_channels(part: Part, converter: Converter) -> tuple[Channel, ...] | None:

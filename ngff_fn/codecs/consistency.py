@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ngff_fn.errors import Problem
 from ngff_fn.records.axes import channel_axis
+from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
 
 Where = Callable[[int, str], str]
@@ -22,9 +23,10 @@ def array_problems(image: Image, where: Where, channels: str) -> Iterator[Proble
             fitting = False
             message = f"the array has {len(level.array.shape)} dimensions, and the image {ndim} axes. They must agree."
             yield Problem(where(index, "shape"), message, rule="axes.ndim")
-    if fitting:
+    if fitting and len(image.levels) > 1:
         yield from _order_problems(image, where)
-        yield from _channel_problems(image, channels)
+    if fitting and image.channels is not None:
+        yield from _channel_problems(image, image.channels, channels)
 
 
 def _order_problems(image: Image, where: Where) -> Iterator[Problem]:
@@ -35,12 +37,12 @@ def _order_problems(image: Image, where: Where) -> Iterator[Problem]:
             yield Problem(where(index, "shape"), message, kind="lenient", rule="image.datasets.order")
 
 
-def _channel_problems(image: Image, location: str) -> Iterator[Problem]:
-    if image.channels is None or not image.levels:
+def _channel_problems(image: Image, channels: tuple[Channel, ...], location: str) -> Iterator[Problem]:
+    if not image.levels:
         return
     axis = channel_axis(image)
     count = 1 if axis is None else image.levels[0].array.shape[axis]
-    if len(image.channels) != count:
+    if len(channels) != count:
         there = "has no channel axis" if axis is None else f"has {count} along the channel axis"
-        message = f"{len(image.channels)} channels are described, and the image {there}."
+        message = f"{len(channels)} channels are described, and the image {there}."
         yield Problem(location, message, kind="warning", rule="omero.channels.count")

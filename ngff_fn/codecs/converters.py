@@ -71,17 +71,22 @@ def write_once(version: Version) -> Write:
 
     What was not changed by an edit is a part of both the image before and the image after it.
     """
-    hook_of = converter(version).get_unstructure_hook
     written: dict[int, tuple[Any, Any]] = {}  # with each part itself, or another one could get its id
 
     def write(part: Any) -> Any:
         if id(part) not in written:
             is_list = isinstance(part, tuple)
-            made = [write(item) for item in part] if is_list else hook_of(type(part))(part)
+            kind: type = type(part)
+            made = [write(item) for item in part] if is_list else _unstructure_hook(version, kind)(part)
             written[id(part)] = part, made
         return written[id(part)][1]
 
     return write
+
+
+@cache
+def _unstructure_hook(version: Version, kind: type) -> Callable[[Any], Any]:
+    return converter(version).get_unstructure_hook(kind)
 
 
 def _hook(read: Callable[[Part], Any]) -> Callable[[Part, Any], Any]:

@@ -12,20 +12,21 @@ from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.arrays_v3 import note_extensions
 from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.converters import converter
+from ngff_fn.codecs.images import sound_image
 from ngff_fn.codecs.levels import path_fault, read_path
-from ngff_fn.codecs.parts import Part, shown
-from ngff_fn.codecs.texts import document, token
+from ngff_fn.codecs.parts import Part, others_of, shown
+from ngff_fn.codecs.texts import document, sound_document, token
 from ngff_fn.codecs.versions import OURS, ome_part, root_attributes, version_of
 from ngff_fn.errors import DocumentError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.json_splice import dump
 from ngff_fn.records.arrays import ArraySpec
-from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Image, Level, Place, Unread
 from ngff_fn.records.pixels import Stored
 from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_OWN = frozenset({OURS})
 _GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
 
 
@@ -63,19 +64,27 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
     ('0.4', ['y', 'x'])
     """
     documents = dict(documents)  # which other Mappings are many times slower than
-    version = version_of(documents)
     problems: list[Problem] = []
-    described = read_group(documents, version, problems)
+    version: Version = "0.5" if "zarr.json" in documents else "0.4"
+    described = sound_group(documents, version)
+    if described is None:
+        version = version_of(documents)
+        described = read_group(documents, version, problems)
+    names = tuple([axis.name for axis in described.axes])
     levels: list[Level] = []
     for index, level in enumerate(described.levels):
-        part = _array_document(documents, level.path, index, version, problems)
-        array = _read_array(part, version, described.axes)
-        attributes = _attributes(documents, level.path, part, version, problems)
+        sound = sound_array(documents, level.path, version, names)
+        array, attributes = sound or read_array(documents, level.path, version, names, problems, index=index)
         extra = level.extra.set("attributes", attributes) if attributes else level.extra
         own = {name: documents[key] for name in _DOCUMENTS if (key := f"{level.path}/{name}") in documents}
         path = f"{origin.path}/{level.path}" if origin.path else level.path
         pixels = Stored(origin=origin.home, path=path, array=array, token=token(own))
-        levels.append(evolve(level, array=array, pixels=pixels, extra=extra))
+        levels.append(
+            Level(
+                path=level.path, scale=level.scale, translation=level.translation, array=array, pixels=pixels,
+                extra=extra,
+            )
+        )  # fmt: skip
     beside = Unread(path="labels") if labels else None
     root = evolve(described, levels=tuple(levels), labels=beside, source=origin)
     problems += _inconsistencies(root, version)
@@ -103,6 +112,25 @@ def read_group(documents: Mapping[str, bytes], version: Version, problems: list[
     return image
 
 
+def sound_group(documents: Mapping[str, bytes], version: Version) -> Image | None:
+    """The image of sound documents, as ``read_group`` reads it; None where that may note something."""
+    if version == "0.4":
+        marker, attributes = sound_document(documents, ".zgroup"), sound_document(documents, ".zattrs")
+        if marker is None or marker.get("zarr_format") != 2 or attributes is None or "plate" in attributes:
+            return None
+    else:
+        whole = sound_document(documents, "zarr.json")
+        if whole is None or whole.get("zarr_format") != 3 or whole.get("node_type") != "group":
+            return None
+        if not whole.keys() <= _GROUP_MEMBERS:
+            return None
+        attributes = whole.get("attributes")
+    try:
+        return sound_image(attributes, version)
+    except OverflowError:  # of an integer that no float can hold
+        return None
+
+
 def _note_group(whole: Part) -> None:
     if whole.value.get("zarr_format") != 3:
         whole.error("must be 3.", "store.zarr_format", at="zarr_format")
@@ -110,6 +138,21 @@ def _note_group(whole: Part) -> None:
         message = f"is {shown(whole.value.get('node_type'))}; the metadata of an image stand in a group."
         whole.error(message, at="node_type")
     note_extensions(whole, _GROUP_MEMBERS)
+
+
+def sound_array(
+    documents: Mapping[str, bytes], path: str, version: Version, axes: tuple[str, ...]
+) -> tuple[ArraySpec, FrozenMap] | None:
+    """The array that sound documents describe, and its attributes; None where reading them may note something."""
+    said = sound_document(documents, f"{path}/{'.zarray' if version == '0.4' else 'zarr.json'}")
+    if said is None:
+        return None
+    if version == "0.5":
+        array, attributes = arrays_v3.sound_array(said, axes), said.get("attributes", {})
+    else:
+        key = f"{path}/.zattrs"
+        array, attributes = arrays_v2.sound_array(said), sound_document(documents, key) if key in documents else {}
+    return None if array is None or type(attributes) is not dict else (array, others_of(attributes, _OWN))
 
 
 def _array_document(
@@ -126,12 +169,22 @@ def _array_document(
     return document(documents, key, problems)
 
 
-def _read_array(part: Part | None, version: Version, axes: tuple[Axis, ...]) -> ArraySpec:
+def read_array(
+    documents: Mapping[str, bytes],
+    path: str,
+    version: Version,
+    axes: tuple[str, ...],
+    problems: list[Problem],
+    *,
+    index: int,
+) -> tuple[ArraySpec, FrozenMap]:
+    """The array of the level ``index``, and its attributes; what is wrong with them is added to ``problems``."""
+    part = _array_document(documents, path, index, version, problems)
     if part is None:
-        return UNREAD
-    if version == "0.4":
-        return arrays_v2.read_array(part)
-    return arrays_v3.read_array(part, tuple(axis.name for axis in axes))
+        array = UNREAD
+    else:
+        array = arrays_v2.read_array(part) if version == "0.4" else arrays_v3.read_array(part, axes)
+    return array, _attributes(documents, path, part, version, problems)
 
 
 def _attributes(
@@ -151,9 +204,9 @@ def _inconsistencies(image: Image, version: Version) -> list[Problem]:
     if not image.axes:
         return []
     name = ".zarray" if version == "0.4" else "zarr.json"
-    readable = tuple(level for level in image.levels if level.array is not UNREAD)
+    readable = [level for level in image.levels if level.array is not UNREAD]
     if len(readable) < len(image.levels):
-        image = evolve(image, levels=readable)
+        image = evolve(image, levels=tuple(readable))
     return list(array_problems(image, lambda index, field: f"{readable[index].path}/{name}: {field}", "omero.channels"))
 
 

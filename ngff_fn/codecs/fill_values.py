@@ -35,6 +35,15 @@ def read_fill_value(part: Part, dtype: str, order: str = "<") -> Json:
             return _read_complex(part, size // 2, order)
 
 
+def is_sound_integer(value: object, dtype: str) -> bool:
+    """Whether ``read_fill_value`` would give this very value for an array of integers."""
+    kind, size = DTYPES[dtype]
+    if type(value) is not int or kind not in "ui":
+        return False
+    least = 0 if kind == "u" else -(1 << 8 * size - 1)
+    return least <= value < least + (1 << 8 * size)
+
+
 def _read_truth(part: Part) -> bool:
     if isinstance(part.value, bool):
         return part.value
@@ -79,7 +88,7 @@ def _read_float(part: Part, size: int) -> float | str:
     code = f"<{_CODES[size]}"  # with an order, or what is too large becomes infinite
     try:
         spelled = _spelled(struct.unpack(code, struct.pack(code, number))[0])
-    except OverflowError:
+    except (OverflowError, struct.error):  # the latter of an integer that no float can hold
         part.error(f"is {shown(part.value)}; that is beyond the range of floats of {8 * size} bits. Mend it.")
         return 0.0
     if isinstance(part.value, str) and part.value != spelled:
@@ -125,6 +134,8 @@ def write_fill_value(value: Json, dtype: str) -> Any:
 
 def fill_value_fault(value: Json, dtype: str) -> str:
     """What forbids a fill value for a dtype; empty where nothing does."""
+    if is_sound_integer(value, dtype):
+        return ""
     problems: list[Problem] = []
     read_fill_value(Part(thaw(value), "", problems), dtype)
     return next((problem.message for problem in problems if problem.kind == "error"), "")

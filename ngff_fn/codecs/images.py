@@ -7,15 +7,16 @@ Unknown keys of one version that have no place in another are kept there too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve
 
-from ngff_fn.codecs.axes import note_axes
-from ngff_fn.codecs.channels import read_channels
-from ngff_fn.codecs.levels import path_clashes, read_level
-from ngff_fn.codecs.parts import Part, mapping, section, sections_of, shown, text
-from ngff_fn.codecs.transforms import read_transforms, write_transforms
+from ngff_fn.codecs.axes import note_axes, sound_axes
+from ngff_fn.codecs.channels import read_channels, sound_channels
+from ngff_fn.codecs.levels import path_clashes, read_level, sound_level
+from ngff_fn.codecs.parts import Part, mapping, others_of, section, sections_of, shown, text
+from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
 from ngff_fn.codecs.versions import OURS, ome_part, stated
 from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
@@ -26,12 +27,20 @@ from ngff_fn.records.snapshot import Version
 if TYPE_CHECKING:
     from cattrs import Converter
 
-_MULTISCALE = ("version", "name", "type", "metadata", "axes", "datasets", "coordinateTransformations")
+_MULTISCALE = frozenset({
+    "version", "name", "type", "metadata", "axes", "datasets", "coordinateTransformations"
+})  # fmt: skip
 # What the records say among the members of the attributes, and of their OME part where that is apart.
-_ATTRIBUTES: dict[Version, tuple[str, ...]] = {"0.4": ("multiscales", "omero", OURS), "0.5": ("ome", OURS)}
-_OME = ("version", "multiscales", "omero")
+_ATTRIBUTES: dict[Version, frozenset[str]] = {
+    "0.4": frozenset({"multiscales", "omero", OURS}),
+    "0.5": frozenset({"ome", OURS}),
+}
+_OME = frozenset({"version", "multiscales", "omero"})
+_OMERO = frozenset({"channels"})
 
 
+_TEXT = frozenset({str, NoneType})
+_OBJECT = frozenset({dict, NoneType})
 _UNREADABLE = Image(axes=())  # never seen: an error was noted
 
 Write: TypeAlias = Callable[[Any], Any]
@@ -65,6 +74,54 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
     return evolve(image, extra=FrozenMap({**beyond, **image.extra})) if beyond else image
 
 
+def sound_image(attributes: Any, version: Version) -> Image | None:
+    """An image whose metadata are as they must be; None where ``read_image`` has to look, which would note something.
+
+    What our own key keeps is for ``read_image`` too.
+    """
+    if type(attributes) is not dict or OURS in attributes:
+        return None
+    ome = attributes if version == "0.4" else attributes.get("ome")
+    entries = ome.get("multiscales") if type(ome) is dict else None
+    if ome is None or type(entries) is not list or len(entries) != 1 or type(entries[0]) is not dict:
+        return None
+    first = entries[0]
+    if (first if version == "0.4" else ome).get("version") != version or None in (*first.values(), *ome.values()):
+        return None
+    axes = sound_axes(first.get("axes"))
+    datasets, name, method, metadata = map(first.get, ("datasets", "name", "type", "metadata"))
+    if axes is None or type(datasets) is not list or not datasets:
+        return None
+    if type(name) not in _TEXT or type(method) not in _TEXT or type(metadata) not in _OBJECT:
+        return None
+    levels = tuple(level for entry in datasets if (level := sound_level(entry, len(axes))) is not None)
+    if len(levels) < len(datasets) or any(path_clashes([level.path for level in levels])):
+        return None
+    steps = first.get("coordinateTransformations")
+    whole = (None, None) if steps is None else sound_transforms(steps, len(axes))
+    omero = ome.get("omero")  # null is noted, see above
+    channels = sound_channels(omero.get("channels")) if type(omero) is dict else None
+    if whole is None or (channels is None and omero is not None):
+        return None
+    sections: dict[str, Json] = {
+        "attributes": others_of(attributes, _ATTRIBUTES[version]),
+        "ome": EMPTY if version == "0.4" else others_of(ome, _OME),
+        "multiscale": others_of(first, _MULTISCALE),
+        "omero": EMPTY if omero is None else others_of(omero, _OMERO),
+    }
+    return Image(
+        axes=axes,
+        levels=levels,
+        channels=channels,
+        name=name,
+        method=method,
+        metadata=None if metadata is None else others_of(metadata, frozenset()),
+        scale=whole[0],
+        translation=whole[1],
+        extra=sections_of(sections),
+    )
+
+
 def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
     if ome.value.get("multiscales") is None:
         message = "is not there: this is no image. Open a group that is one."
@@ -90,7 +147,7 @@ def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
     sections: dict[str, Json] = {
         "multiscale": first.others(*_MULTISCALE),
         "transforms": unknown,
-        "omero": EMPTY if omero is None else omero.others("channels"),
+        "omero": EMPTY if omero is None else omero.others(*_OMERO),
         "multiscales": tuple(freeze(entry.value) for entry in entries[1:]),
     }
     return Image(
@@ -167,7 +224,7 @@ def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
     omero = _write_omero(image, write)
     others = thaw(image.extra.get("multiscales", ()))
     attributes = dict(write(section(image.extra, "attributes")))
-    homeless = {key: attributes.pop(key) for key in _ATTRIBUTES[version] if key in attributes}
+    homeless = {key: attributes.pop(key) for key in tuple(attributes) if key in _ATTRIBUTES[version]}
     beside = _others(image, "ome", _OME, write)
     ours: dict[str, Any] = {"attributes": homeless}
     ome: dict[str, Any] = {}
@@ -204,13 +261,13 @@ def _write_multiscale(image: Image, write: Write) -> dict[str, Any]:
 
 
 def _write_omero(image: Image, write: Write) -> dict[str, Any] | None:
-    unknown = _others(image, "omero", ("channels",), write)
+    unknown = _others(image, "omero", _OMERO, write)
     if image.channels is None:
         return unknown or None
     return {"channels": write(image.channels), **unknown}
 
 
-def _others(image: Image, name: str, known: tuple[str, ...], write: Write) -> dict[str, Any]:
+def _others(image: Image, name: str, known: frozenset[str], write: Write) -> dict[str, Any]:
     """The unknown keys of a section, without those that records say."""
     others = section(image.extra, name)
     return {key: value for key, value in write(others).items() if key not in known} if others else {}

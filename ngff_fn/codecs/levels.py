@@ -13,7 +13,7 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
 from ngff_fn.records.image import Level
 from ngff_fn.records.pixels import Fill
 
-_MEMBERS = ("path", "coordinateTransformations")
+_MEMBERS = frozenset({"path", "coordinateTransformations"})
 _DOCUMENTS = frozenset({"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"})
 _FORBIDDEN = re.compile(r"[\\\x00-\x1f\ud800-\udfff]")
 _DRIVE = re.compile(r"[A-Za-z]:")

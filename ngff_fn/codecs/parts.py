@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -110,13 +110,14 @@ class Part:
 
     def others(self, *known: str) -> FrozenMap:
         """The members of an object that are not among the known ones, verbatim."""
-        return others_of(self.value, known)
+        return others_of(self.value, frozenset(known))
 
 
-def others_of(members: Mapping[str, Any], known: Collection[str]) -> FrozenMap:
+def others_of(members: Mapping[str, Any], known: frozenset[str]) -> FrozenMap:
     """The members of an object that are not among the known ones, verbatim."""
-    unknown = {key: freeze(value) for key, value in members.items() if key not in known}
-    return FrozenMap(unknown) if unknown else EMPTY
+    if members.keys() <= known:
+        return EMPTY
+    return FrozenMap({key: freeze(value) for key, value in members.items() if key not in known})
 
 
 def text(part: Part) -> str | None:

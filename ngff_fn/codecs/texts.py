@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 from ngff_fn.codecs.parts import Part
@@ -32,6 +32,17 @@ def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) 
     return Part(value, f"{key}:", problems)
 
 
+def sound_document(documents: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
+    """The object that a document holds; None where ``document`` has to look, or where it is none."""
+    if key not in documents:
+        return None
+    try:
+        value = _parsed(bytes(documents[key]))
+    except JsonSyntaxError:
+        return None
+    return value if type(value) is dict else None
+
+
 def _parsed(text: bytes) -> Any:
     """A document is asked for several times: by its version, its layout, its levels, and to be written onto.
 
@@ -57,8 +68,7 @@ def token(documents: Mapping[str, bytes]) -> str:
     >>> token({".zarray": b"{}", ".zattrs": b"1"}) == token({".zattrs": b"1", ".zarray": b"{}"})
     True
     """
-    digest = blake2b(digest_size=16)
+    pieces: list[bytes] = []
     for key in sorted(documents):
-        for piece in (key.encode(), bytes(documents[key])):
-            digest.update(len(piece).to_bytes(8, "little") + piece)
-    return digest.hexdigest()
+        pieces += f"{len(key)} {len(documents[key])} {key}".encode(), documents[key]  # so no others make the same text
+    return sha256(b"".join(pieces)).hexdigest()

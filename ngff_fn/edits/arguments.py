@@ -7,7 +7,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, a_type
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.image import Image
@@ -61,7 +61,7 @@ def given_as(data: Any, location: str, shape: Sequence[int], dtype: str, *, inse
         (a TypeError, a ValueError) for what is no array, another shape, a dtype whose values do not fit.
     """
     if not is_array(data):
-        message = f"a {type(data).__name__} has no shape, dtype and []. Make it an array, as with numpy.asarray."
+        message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
         raise WrongTypeError(Problem(location, message))
     problems: list[Problem] = []
     wanted, has = tuple(shape), tuple(int(size) for size in data.shape)
@@ -89,7 +89,7 @@ def by_axis(
     ({0: 2, 1: 3}, [])
     """
     if mapping is not None and not isinstance(mapping, Mapping):
-        message = f"a {type(mapping).__name__} does not say which number is whose. Give them by axis, as in z=0.25."
+        message = f"{a_type(mapping)} does not say which number is whose. Give them by axis, as in z=0.25."
         raise WrongTypeError(Problem(location, message))
     names, values, problems = axis_names(image), dict[int, Any](), list[Problem]()
     for name, value in (*(mapping or {}).items(), *keywords.items()):

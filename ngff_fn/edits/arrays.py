@@ -8,7 +8,7 @@ from typing import Any
 from ngff_fn.edits.arguments import by_axis, dtype_name, is_array, is_sequence
 from ngff_fn.edits.codec_chain import Chain, codec_chain, serializer_for
 from ngff_fn.edits.fill_values import fill_value_for
-from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, a_type, counted, refuse
 from ngff_fn.records.arrays import DTYPES, ArraySpec, default_chunks
 from ngff_fn.records.image import Image
 
@@ -136,7 +136,7 @@ def array_dtype(data: Any, location: str = "data") -> str:
         (a TypeError, a ValueError) for what has no shape, dtype and ``[]``, and for a dtype that no image has.
     """
     if not is_array(data):
-        message = f"a {type(data).__name__} has no shape, dtype and []. Make it an array, as with numpy.asarray."
+        message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
         raise WrongTypeError(Problem(location, message))
     if not is_sequence(data.shape):
         raise WrongTypeError(
@@ -187,7 +187,7 @@ def integers_by_axis(
         message = f"{values!r} is neither a sequence of {len(names)} integers nor a mapping by axis. Give one of these."
         raise WrongTypeError(Problem(location, message))
     if len(wanted) != len(names):
-        message = f"there are {len(wanted)} numbers for {len(names)} axes ({', '.join(names)}). Give one for each."
+        message = f"{counted(len(wanted), 'number')} for {len(names)} axes ({', '.join(names)}). Give one for each."
         raise InvalidValueError(Problem(location, message))
     refuse(
         Problem(location, f"{value!r} along {name} is no integer of at least {least}. Give one.")

@@ -17,9 +17,9 @@ from ngff_fn.edits.cascade import cascaded
 from ngff_fn.edits.contrast import limits_from, renewed_window
 from ngff_fn.edits.rendering import checked_active, default_channel, default_window, dtype_of, with_channel, with_omero
 from ngff_fn.edits.slabs import grown, new_slabs, slab_of, slab_region, taken
-from ngff_fn.errors import InvalidValueError, NotThereError, OutOfRangeError, Problem, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, NotThereError, OutOfRangeError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.axes import axis_names, channel_axis
-from ngff_fn.records.channels import Window, channel_index, channel_names
+from ngff_fn.records.channels import Window, channel_index, channel_names, unknown_channel
 from ngff_fn.records.colors import color_from
 from ngff_fn.records.coordinates import WHOLE
 from ngff_fn.records.image import Image, level_index
@@ -234,7 +234,7 @@ def reorder_channels(image: Image, names: Sequence[str]) -> Image:
         raise WrongTypeError(Problem("names", f"{names!r} is no list of names. Give all channels in their new order."))
     unknown = [name for name in names if name not in there]
     refuse(
-        (Problem("names", f"no channel {name!r}; the image has: {', '.join(there)}.") for name in unknown),
+        (unknown_channel(name, there, "names") for name in unknown),
         NotThereError,
     )
     if sorted(names) != sorted(there):
@@ -274,10 +274,9 @@ def _aligned(image: Image) -> Image:
     channels, size = image.channels or (), _channel_count(image, _channel_axis(image))
     if image.levels and len(channels) > size:
         surplus = ", ".join(channel.label for channel in channels[size:])
-        message = (
-            f"{len(channels)} entries for {size} channels. Remove those without pixels with remove_channel: {surplus}."
-        )
-        raise InvalidValueError(Problem("omero.channels", message))
+        message = f"{len(channels)} entries for {counted(size, 'channel')}."
+        cure = f"Remove those without pixels with remove_channel: {surplus}."
+        raise InvalidValueError(Problem("omero.channels", f"{message} {cure}"))
     names = filterfalse({channel.label for channel in channels}.__contains__, map(str, count(len(channels))))
     missing = range(len(channels), size)
     made = [default_channel(next(names), dtype_of(image), first=place == 0) for place in missing]

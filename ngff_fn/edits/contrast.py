@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import floor, inf, prod
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -10,7 +11,7 @@ from attrs import evolve
 
 from ngff_fn.edits.arguments import is_array, number
 from ngff_fn.edits.rendering import default_window, dtype_of, with_channel, with_omero
-from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.records.channels import Window, channel_index
 from ngff_fn.records.image import Image
 
@@ -75,7 +76,7 @@ def limits_from(
 ) -> dict[Limit, float]:
     """The limits that a window and keywords give, the keywords before the window; what is wrong is refused at once."""
     if window is not None and not isinstance(window, Window | Mapping):
-        message = f"a {type(window).__name__} is no window. Give start and end, a Window or a mapping."
+        message = f"{a_type(window)} is no window. Give start and end, a Window or a mapping."
         raise WrongTypeError(Problem(location, message))
     listed = window if isinstance(window, Mapping) else {limit: getattr(window, limit, None) for limit in LIMITS}
     given: dict[Any, object] = {**listed, **{limit: value for limit, value in keywords.items() if value is not None}}
@@ -110,8 +111,10 @@ def renewed_window(old: Window | None, changes: Mapping[Limit, float], default: 
     start = min(max(_number(default.start), low), top) if has["start"] is None else has["start"]
     end = min(max(_number(default.end), start), high) if has["end"] is None else has["end"]
     if not low <= start <= end <= high:
-        message = f"min {low}, start {start}, end {end}, max {high} are not in this order."
-        raise InvalidValueError(Problem(location, f"{message} Give those that are in the way too."))
+        ordered = list(zip(("min", "start", "end", "max"), (low, start, end, high), strict=True))
+        wrong = [f"{name} {a} is above {other} {b}" for (name, a), (other, b) in pairwise(ordered) if a > b]
+        message = f"{' and '.join(wrong)}; the order is min, start, end, max."
+        raise InvalidValueError(Problem(location, f"{message} Swap them, or give those that are in the way too."))
     return evolve(base, start=start, end=end, min=low, max=high)
 
 
@@ -144,7 +147,7 @@ def contrast_limits_from(data: Any, percentiles: tuple[float, float] = (1, 99.9)
     (10.0, 90.0)
     """
     if not is_array(data):
-        message = f"a {type(data).__name__} has no shape, dtype and []. Make it an array, as with numpy.asarray."
+        message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
         raise WrongTypeError(Problem("data", message))
     places = tuple(map(number, percentiles)) if isinstance(percentiles, Sequence) else ()
     match places:
@@ -164,7 +167,7 @@ def _sample(data: Any) -> Any:
         steps[axis] = max(1, min(size, -(-count // SAMPLE)))
     taken = data[tuple(slice(None, None, step) for step in steps)]
     if not hasattr(taken, "__array__"):  # Dask's, TensorStore's and others' arrays have it, and give NumPy's
-        message = f"a {type(taken).__name__} does not turn into a NumPy array. Make it one, as with numpy.asarray."
+        message = f"{a_type(taken)} does not turn into a NumPy array. Make it one, as with numpy.asarray."
         raise WrongTypeError(Problem("data", message))
     values = taken.__array__().reshape(-1)
     if values.dtype.kind == "f":

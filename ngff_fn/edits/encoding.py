@@ -32,6 +32,7 @@ from ngff_fn.records.pixels import (
 )
 
 _ANY_DTYPE = frozenset({"transpose", "bytes"})  # filters and serializers that say nothing of the elements
+_INTEGERS = frozenset("bui")  # kinds whose range a window of new channels is
 _PRECISION = {2: 11, 4: 24, 8: 53}  # bits of a float's significand, by its bytes
 
 
@@ -108,8 +109,9 @@ def astype(image: Image, dtype: Any) -> Image:
     """The image with another dtype, on every level; values are converted as NumPy's ``astype`` converts them.
 
     So integers wrap around and floats are cut off towards zero: an image is scaled before, not here. Levels that are
-    not computed yet are made of the converted level above them. Contrast limits that are the range of the old dtype, as
-    new channels have them, become that of the new one. Labels have a dtype of their own.
+    not computed yet are made of the converted level above them. Between integers (and bool), contrast limits that are
+    the range of the old dtype, as new channels have them, become that of the new one; floats keep the limits, as they
+    keep the values. Labels have a dtype of their own.
 
     Parameters
     ----------
@@ -232,8 +234,10 @@ def _is_exact(source: str, target: str) -> bool:
 
 
 def _windowed(channel: Channel, source: str, target: str) -> Channel:
-    """The channel with the range of another dtype, if its contrast limits are the range of the old one."""
+    """The channel with the range of another integer dtype, if its contrast limits are the range of the old one."""
     window = channel.window
-    if window is None or evolve(default_window(channel.label, source), extra=window.extra) != window:
+    if window is None or not {DTYPES.get(source, "c")[0], DTYPES[target][0]} <= _INTEGERS:
+        return channel
+    if evolve(default_window(channel.label, source), extra=window.extra) != window:
         return channel
     return evolve(channel, window=evolve(default_window(channel.label, target), extra=window.extra))

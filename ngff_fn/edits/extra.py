@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import evolve
 
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, a_type
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
@@ -127,7 +127,7 @@ def remove_extra(record: Record, key: str, *, section: str | None = None) -> Rec
 def _section(record: AnyRecord, section: str | None) -> str:
     sections = _KNOWN.get(type(record))
     if sections is None:
-        message = f"a {type(record).__name__} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
+        message = f"{a_type(record)} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
         raise WrongTypeError(Problem("record", message))
     name = next(iter(sections)) if section is None else section
     if name not in sections:

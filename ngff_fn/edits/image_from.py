@@ -11,7 +11,7 @@ from ngff_fn.edits.arguments import is_sequence
 from ngff_fn.edits.axes import set_unit
 from ngff_fn.edits.levels import add_level
 from ngff_fn.edits.rendering import default_channel
-from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTypeError, a_type, counted, refuse
 from ngff_fn.records.axes import Axis, axes_from, axis_names, channel_axis
 from ngff_fn.records.image import Image
 
@@ -65,8 +65,10 @@ def image_from(
     if axes is None:
         if hasattr(data, "dims"):
             cure = "Say axes, and scale and channel_names with them."
-            raise UnsupportedError(Problem("axes", f"they are not yet taken from a {type(data).__name__}. {cure}"))
+            raise UnsupportedError(Problem("axes", f"they are not yet taken from {a_type(data)}. {cure}"))
         raise WrongTypeError(Problem("axes", "nothing says what the dimensions are. Give a string, such as 'zyx'."))
+    if not (name is None or isinstance(name, str)):
+        raise WrongTypeError(Problem("name", f"{name!r} is no text. Give the name of the image as text, or None."))
     empty = Image(axes=axes_from(axes), name=name)
     if units is not None:
         empty = set_unit(empty, _units_by_name(empty, units))
@@ -89,7 +91,7 @@ def _units_by_name(image: Image, units: Any) -> Any:
         return units
     names = axis_names(image)
     if len(units) != len(names):
-        message = f"there are {len(units)} units for {len(names)} axes ({', '.join(names)}). Give one for each."
+        message = f"{counted(len(units), 'unit')} for {len(names)} axes ({', '.join(names)}). Give one for each."
         raise InvalidValueError(Problem("units", message))
     return dict(zip(names, units, strict=True))
 
@@ -104,7 +106,8 @@ def _with_channels(image: Image, names: Any) -> Image:
     if axis is None:
         problems.append(f"the axes {', '.join(axis_names(image))} have no channels. Add an axis c, or leave them out.")
     elif len(names) != array.shape[axis]:
-        problems.append(f"{len(names)} names for {array.shape[axis]} channels. Give one for each.")
+        wrong = f"{counted(len(names), 'name')} for {counted(array.shape[axis], 'channel')}"
+        problems.append(f"{wrong}. Give one for each.")
     refuse(Problem("channel_names", problem) for problem in problems)
     channels = (default_channel(name, array.dtype, first=index == 0) for index, name in enumerate(names))
     return evolve(image, channels=tuple(channels))

@@ -13,7 +13,7 @@ from ngff_fn.edits.coordinates import with_level
 from ngff_fn.edits.fill_values import fill_value_for
 from ngff_fn.edits.new_level import with_new_level
 from ngff_fn.edits.regions import region_from
-from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError
+from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.image import Image, level_index
 from ngff_fn.records.pixels import Pixels, extent, fill, given, mosaic
@@ -35,7 +35,8 @@ def add_level(
 ) -> Image:
     """The image with one level more, which holds ``data``; it stands where its size puts it, from large to small.
 
-    Other levels stay as they are: ``with_pyramid`` makes levels that follow.
+    Other levels stay as they are: ``with_pyramid`` makes levels that follow. With the first level, channels that have
+    neither color nor window, as in a store that was created empty, get those of a new channel.
 
     Parameters
     ----------
@@ -173,7 +174,9 @@ def add_level_zeros(
 
 
 def remove_level(image: Image, level: int | str) -> Image:
-    """The image without a level, and without its array; the other levels stay as they are.
+    """The image without a level, and without its array, unless another multiscale of the group lists it too.
+
+    The other levels stay as they are.
 
     Parameters
     ----------
@@ -199,7 +202,8 @@ def remove_level(image: Image, level: int | str) -> Image:
 def set_region(image: Image, level: int | str, region: Any, data: Any) -> Image:
     """The image with a region of one level overwritten; other levels stay as they are.
 
-    What lies in other levels under the region can be made again with ``with_pyramid(image)``, which keeps their shapes.
+    What lies in other levels under the region can be made again with ``with_pyramid(image, method=…)``, which keeps
+    their shapes; name the method that they were made by, since it is the mean where none is named.
 
     Parameters
     ----------
@@ -244,7 +248,7 @@ def _region_pixels(data: Any, shape: tuple[int, ...], dtype: str) -> Pixels:
             message = f"{dtype_name(data)} does not go into {dtype} without loss."
             raise InvalidValueError(Problem("data", f"{message} Convert it first, or the image with astype."))
         if not (is_array(data) or isinstance(data, bool | int | float | complex | str)):
-            message = f"a {type(data).__name__} has no shape, dtype and []. Make it an array, as with numpy.asarray."
+            message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
             raise WrongTypeError(Problem("data", message))
         return fill(shape, fill_value_for(data, dtype, "data"))
     has = tuple(int(size) for size in data.shape)

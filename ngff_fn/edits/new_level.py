@@ -9,7 +9,8 @@ from typing import Any
 from attrs import evolve
 
 from ngff_fn.edits.arguments import by_axis, is_sequence, number_problems
-from ngff_fn.errors import NotThereError, Problem, WrongTypeError, refuse
+from ngff_fn.edits.rendering import with_default_channels
+from ngff_fn.errors import NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import channel_axis
 from ngff_fn.records.channels import channel_names
@@ -39,8 +40,9 @@ def with_new_level(
     axis = channel_axis(image)
     names = channel_names(evolve(image, levels=others))
     if check_shape and axis is not None and names and array.shape[axis] > len(names):
-        message = f"{array.shape[axis]} channels, and the image has names for {len(names)}: {', '.join(names)}."
-        problems.append(Problem("data.shape", f"{message} Add channels first, or say check_shape=False."))
+        has = f"the image has names for {len(names)}: {', '.join(names)}"
+        cure = "Add channels first, or say check_shape=False."
+        problems.append(Problem("data.shape", f"{counted(array.shape[axis], 'channel')}, and {has}. {cure}"))
     first = image.levels[0] if image.levels else None
     sizes, more = _numbers(
         image, "scale", scale, replaced.scale if replaced else _scale_of(first, array), positive=True
@@ -52,6 +54,8 @@ def with_new_level(
     level = Level(
         path=name, scale=sizes, translation=origin if translation is None else place, array=array, pixels=pixels
     )
+    if not image.levels:
+        image = with_default_channels(image, array.dtype)
     at = next((i for i, other in enumerate(others) if _size(other.array) < _size(array)), len(others))
     return evolve(image, levels=(*others[:at], level, *others[at:]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import count
+from numbers import Integral
 from typing import Any, Literal
 
 from attrs import evolve
@@ -13,11 +14,11 @@ from ngff_fn.edits.arguments import is_sequence
 from ngff_fn.edits.arrays import integer, integers_by_axis
 from ngff_fn.edits.cascade import cascaded
 from ngff_fn.edits.fill_values import background
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import DTYPES, ArraySpec
 from ngff_fn.records.axes import axis_names
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import Image, Level, paths_of_others
 from ngff_fn.records.pixels import METHODS, Method, downsample, fill
 
 _COMPLEX_METHODS: tuple[Method, ...] = ("mean", "stride")
@@ -34,8 +35,8 @@ def with_pyramid(
 ) -> Image:
     """The image with a pyramid: each level made from the one above it, level 0 as it is.
 
-    A pyramid that is there already is made again: with the paths, shapes, chunks and transformations that it has, for
-    which ``axes``, ``factors`` and ``chunks`` do not count. Labels stay as they are.
+    A pyramid that is there already is made again as it is: with its paths, shapes, chunks and transformations, so that
+    ``axes``, ``factors`` and ``chunks`` cannot be given. Labels stay as they are.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def with_pyramid(
     method
         ``mean`` (of integers rounded half to even), ``median`` (of an even count the lower middle), ``mode`` (of ties
         the smallest), ``min``, ``max`` or ``stride`` (every n-th). None: new levels are made and hold their fill value,
-        for which no pixel is written; levels that are there stay.
+        for which no pixel is written; levels that are there stay. A pyramid that is made again gets the method that is
+        said here, whichever it has.
     axes
         The axes that get shorter, as far as the image has them; an axis of one element stays.
     factors
@@ -58,8 +60,9 @@ def with_pyramid(
     Raises
     ------
     InvalidValueError
-        (a ValueError) for an image without level 0; ``levels=None`` without a pyramid; a pyramid of another height; an
-        unknown method or one that the dtype has no meaning for; no axis left; factors that are no positive integers.
+        (a ValueError) for an image without level 0; ``levels=None`` without a pyramid; a pyramid of another height, or
+        other axes, factors and chunks for one; so many levels that two would be the same; an unknown method or one that
+        the dtype has no meaning for; no axis left; factors that are no positive integers.
 
     Notes
     -----
@@ -91,10 +94,12 @@ def with_pyramid(
         message = "the image has no pyramid that could be made again. Say how many levels there shall be."
         raise InvalidValueError(Problem("levels", message))
     if height > 1:
+        refuse(_shape_problems(axes, factors, chunks))
         return image if method is None else _made_again(image, method)
     steps = _factors(image, axes, factors)
     if chunks not in ("keep", "halve"):
         raise InvalidValueError(Problem("chunks", f"{chunks!r} is neither 'keep' nor 'halve'. Take one of them."))
+    refuse(_height_problems(image.levels[0].array.shape, steps, wanted))
     made = [image.levels[0]]
     for path in _paths(image, wanted - 1):
         made.append(_level_below(made[-1], path, steps, method, image.levels[0].array if chunks == "keep" else None))
@@ -108,7 +113,8 @@ def without_pyramid(image: Image) -> Image:
     Parameters
     ----------
     image
-        May have no pyramid: then it stays as it is. Labels stay as they are.
+        May have no pyramid: then it stays as it is. Labels stay as they are, and so do arrays that another multiscale
+        of the group lists: they are only no longer listed in this one.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> without_pyramid(CELLS).levels == CELLS.levels[:1], without_pyramid(CELLS).method
@@ -126,6 +132,30 @@ def _method_problems(image: Image, method: object) -> list[Problem]:
     if method in _COMPLEX_METHODS:
         return []
     return [Problem("method", f"{method} has no meaning for {name}. Take mean or stride.") for name in sorted(dtypes)]
+
+
+def _shape_problems(axes: Any, factors: Any, chunks: Any) -> list[Problem]:
+    """What would shape new levels, and is not what it is by default; levels that are there stay as they are."""
+    letters = "".join(map(str, axes)).lower() if isinstance(axes, Sequence) else ""
+    is_default = {
+        "axes": letters == "zyx",
+        "factors": isinstance(factors, Integral) and factors == 2,
+        "chunks": chunks == "keep",
+    }
+    message = "the pyramid that is there is made again as it is. Take it away with without_pyramid first, or leave"
+    return [Problem(name, f"{message} {name} out.") for name, is_same in is_default.items() if not is_same]
+
+
+def _height_problems(shape: tuple[int, ...], steps: tuple[int, ...], wanted: int) -> list[Problem]:
+    """A problem, where a level would be the same as the one above it, since nothing is left that could get shorter."""
+    possible = 1
+    while possible < wanted and any(size > 1 < step for size, step in zip(shape, steps, strict=True)):
+        shape = tuple(-(-size // step) for size, step in zip(shape, steps, strict=True))
+        possible += 1
+    if possible == wanted:
+        return []
+    message = f"of {wanted}, each from level {possible} on would be the same as the one above it: no axis gets shorter."
+    return [Problem("levels", f"{message} No more than {counted(possible, 'level')} can be made.")]
 
 
 def _made_again(image: Image, method: Method) -> Image:
@@ -177,20 +207,8 @@ def _paths(image: Image, number: int) -> list[str]:
     counted = re.fullmatch(r"(.*?)(\d+)", first)
     prefix, digits = counted.groups() if counted else ("", "0")
     names = (f"{prefix}{n:0{len(digits)}}" for n in count(int(digits) + 1))
-    taken = {first, *_other_paths(image)}
+    taken = {first, *paths_of_others(image)}
     return [name for name, _ in zip((name for name in names if name not in taken), range(number), strict=False)]
-
-
-def _other_paths(image: Image) -> set[str]:
-    """What the other multiscales of the group list."""
-    found = set()
-    multiscales = image.extra.get("multiscales", ())
-    for multiscale in multiscales if isinstance(multiscales, tuple) else ():
-        datasets = multiscale.get("datasets", ()) if isinstance(multiscale, FrozenMap) else ()
-        for dataset in datasets if isinstance(datasets, tuple) else ():
-            if isinstance(dataset, FrozenMap):
-                found.add(str(dataset.get("path", "")).strip("/"))
-    return found
 
 
 def _level_below(

@@ -38,6 +38,9 @@ COLOR_IN_NAME: dict[str, str] = {
 """The color of a new channel: of the first of these, in this order, that is found in its name; else white."""
 
 
+_SHOWN = ("color", "window", "active", "coefficient", "family", "inverted")
+
+
 def default_window(name: str, dtype: str) -> Window:
     """The contrast limits of a new channel: by its exact name, else the range of its dtype.
 
@@ -83,6 +86,27 @@ def with_omero(image: Image) -> Image:
         return image
     names, dtype = channel_names(image), dtype_of(image)
     return evolve(image, channels=tuple(default_channel(name, dtype, first=name == "0") for name in names))
+
+
+def with_default_channels(image: Image, dtype: str) -> Image:
+    """The image whose channels without color and window have what a new channel has; others stay as they are.
+
+    A store that was created empty names its channels and says no more: how they are shown depends on the dtype.
+    """
+    if image.channels is None:
+        return image
+    channels = (
+        channel
+        if channel.color is not None or channel.window is not None
+        else _with_defaults(channel, default_channel(channel.label, dtype, first=index == 0))
+        for index, channel in enumerate(image.channels)
+    )
+    return evolve(image, channels=tuple(channels))
+
+
+def _with_defaults(channel: Channel, default: Channel) -> Channel:
+    missing = [name for name in _SHOWN if getattr(channel, name) is None]
+    return evolve(channel, **{name: getattr(default, name) for name in missing})
 
 
 def with_channel(image: Image, name: str, **changes: Any) -> Image:

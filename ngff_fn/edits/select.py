@@ -14,7 +14,7 @@ from ngff_fn.edits.cascade import factors_between, method_of
 from ngff_fn.edits.fill_values import background
 from ngff_fn.edits.regions import bounds_by_axis
 from ngff_fn.edits.slabs import slab_region
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, UnsupportedError, WrongTypeError, refuse
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, UnsupportedError, WrongTypeError, counted, refuse
 from ngff_fn.records import pixels as recipes
 from ngff_fn.records.axes import Axis, axis_index, axis_names, channel_axis
 from ngff_fn.records.channels import Channel, channel_names
@@ -84,7 +84,7 @@ def crop(image: Image, axes: Mapping[str, Any] | None = None, /, **by_name: Any)
 def labels_problem(location: str) -> Problem:
     """Until labels are supported, they cannot follow an image that changes its place or size."""
     message = "labels are foreign to this version, and would no longer lie where the image is."
-    cure = "Take evolve(image, labels=None, source=None), from attrs: the image without them, to put elsewhere."
+    cure = "Take detach(image): the image without them, to put elsewhere."
     return Problem(location, f"{message} {cure}")
 
 
@@ -216,7 +216,7 @@ def _disagreements(first: Image, part: Image, along: int, number: int) -> list[P
         )
         problems.append(Problem(f"{here}.channels", message))
     if along == channels and len(labels[0]) != array.shape[along]:
-        message = f"{len(labels[0])} names for {array.shape[along]} channels. Name each."
+        message = f"{counted(len(labels[0]), 'name')} for {counted(array.shape[along], 'channel')}. Name each."
         problems.append(Problem(f"{here}.channels", message))
     return problems
 

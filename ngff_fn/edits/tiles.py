@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ngff_fn.edits.arguments import is_sequence
+from ngff_fn.edits.arguments import is_array, is_sequence
 from ngff_fn.edits.arrays import integer
 from ngff_fn.edits.levels import add_level_zeros, set_region
 from ngff_fn.edits.regions import bounds
-from ngff_fn.errors import InvalidValueError, NgffError, OutOfRangeError, Problem, WrongTypeError, refuse
+from ngff_fn.errors import (
+    InvalidValueError,
+    NgffError,
+    OutOfRangeError,
+    Problem,
+    WrongTypeError,
+    a_type,
+    counted,
+    refuse,
+)
+from ngff_fn.records.axes import axis_names, channel_axis
+from ngff_fn.records.channels import channel_names
 from ngff_fn.records.image import Image, Level, level_at
-from ngff_fn.records.pixels import Region
+from ngff_fn.records.regions import Region, extent
 
 
 def make_tiles(
@@ -36,7 +47,8 @@ def make_tiles(
     grid_shape
         Rows and columns.
     tile_shape
-        Elements of a tile along the last axes; along those before them one.
+        Elements of a tile along the last axes, at least two; along those before them one. The channel axis is only left
+        out where the image has no more than one channel.
     dtype
         As NumPy has it: a name, a code such as ``<u2``, a type or a ``dtype``.
     scale, translation
@@ -47,8 +59,8 @@ def make_tiles(
     Raises
     ------
     InvalidValueError, WrongTypeError
-        (a ValueError, a TypeError) for numbers that are no positive integers, too many or too few; and what
-        ``add_level_zeros`` refuses.
+        (a ValueError, a TypeError) for numbers that are no positive integers, too many or too few; more channels than
+        the image has names for, or several names and no number of channels; and what ``add_level_zeros`` refuses.
 
     >>> from ngff_fn.records.axes import axes_from
     >>> tiled = make_tiles(Image(axes=axes_from("czyx")), "0", (2, 3), (4, 64, 64), "uint16")
@@ -61,10 +73,28 @@ def make_tiles(
         message = f"{chunk_dims!r} is no integer from 2 to {dimensions}. Give one."
         raise InvalidValueError(Problem("chunk_dims", message))
     tile = (1,) * (dimensions - len(tile_shape)) + tuple(map(int, tile_shape))
+    refuse(_channel_problems(image, tile, dimensions - len(tile_shape)))
     rows, columns = map(int, grid_shape)
     shape = (*tile[:-2], rows * tile[-2], columns * tile[-1])
     chunks = (1,) * (dimensions - depth) + tile[dimensions - depth :]
     return add_level_zeros(image, name, shape, dtype, chunks=chunks, scale=scale, translation=translation)
+
+
+def _channel_problems(image: Image, tile: tuple[int, ...], left_out: int) -> list[Problem]:
+    """What is wrong with the channels of a tile whose first axes were left out."""
+    axis, names = channel_axis(image), channel_names(image)
+    if axis is None or not names:
+        return []
+    has = f"the image has {counted(len(names), 'channel name')} ({', '.join(names)})"
+    if axis < left_out and len(names) > 1:
+        message = f"it has no number of channels, and {has}."
+        example = (*tile[:axis], len(names), *tile[axis + 1 :])
+        cure = f"Give one for each of the axes {', '.join(axis_names(image))}, such as {example}."
+        return [Problem("tile_shape", f"{message} {cure}")]
+    if tile[axis] > len(names):
+        message = f"it has {counted(tile[axis], 'channel')}, and {has}."
+        return [Problem("tile_shape", f"{message} Add channels first, with add_channel.")]
+    return []
 
 
 def tile_shape(level: Level) -> tuple[int, ...]:
@@ -76,7 +106,7 @@ def tile_shape(level: Level) -> tuple[int, ...]:
     >>> tile_shape(CELLS.levels[0])
     (2, 4, 64, 64)
     """
-    array = level.array
+    array = _tiled(level).array
     return (*array.shape[:-2], *array.chunks[-2:])
 
 
@@ -87,7 +117,7 @@ def tile_grid(level: Level) -> tuple[int, int]:
     >>> tile_grid(CELLS.levels[0])
     (1, 1)
     """
-    array = level.array
+    array = _tiled(level).array
     rows, columns = (-(-size // chunk) for size, chunk in zip(array.shape[-2:], array.chunks[-2:], strict=True))
     return rows, columns
 
@@ -141,6 +171,13 @@ def tile_region(level: Level, row: int, column: int, *, pre_dims: Sequence[Any] 
     return (*_before(shape[:-2], pre_dims), *tile)
 
 
+def _tiled(level: object) -> Level:
+    if not isinstance(level, Level):
+        message = f"{a_type(level)} is no level. Give one, such as level_at(image, '0')."
+        raise WrongTypeError(Problem("level", message))
+    return level
+
+
 def _before(shape: tuple[int, ...], pre_dims: Any) -> Region:
     """What is taken along the axes before the last two."""
     if pre_dims is None:
@@ -174,6 +211,9 @@ def set_tile(
 ) -> Image:
     """The image with one tile, or a part of one, overwritten; other levels stay as they are, as in ``set_region``.
 
+    They are made again with ``with_pyramid(image, method=…)``: name the method that they were made by, since it is the
+    mean where none is named.
+
     Parameters
     ----------
     image
@@ -198,7 +238,22 @@ def set_tile(
     >>> set_tile(tiled, "0", 1, 2, np.ones((64, 64), "uint16")).levels[0].pixels.tiles[0][0]
     ((0, 1), (64, 128), (128, 192))
     """
-    return set_region(image, level, tile_region(level_at(image, level), row, column, pre_dims=pre_dims), data)
+    region = tile_region(level_at(image, level), row, column, pre_dims=pre_dims)
+    if pre_dims is None:
+        refuse(_part_problems(image, extent(region), data))
+    return set_region(image, level, region, data)
+
+
+def _part_problems(image: Image, tile: tuple[int, ...], data: Any) -> list[Problem]:
+    """What is wrong with data that are only a part of a tile, such as one plane, when nothing says which."""
+    shape = tuple(data.shape) if is_array(data) and is_sequence(data.shape) else ()
+    missing = len(tile) - len(shape)
+    if len(shape) < 2 or shape != tile[missing:] or all(size == 1 for size in tile[:missing]):
+        return []
+    entries = (*axis_names(image)[:missing], *["None"] * (len(tile) - 2 - missing))
+    named = f"({', '.join(entries)}{',' if len(entries) == 1 else ''})"
+    message = f"the shape is {shape}, a part of a tile; a whole one has {tile}."
+    return [Problem("data", f"{message} Say which part it is, with pre_dims={named}.")]
 
 
 def _count_problems(location: str, values: Any, least: int, most: int) -> list[Problem]:

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ngff_fn.edits.arguments import by_axis, number_problems
 from ngff_fn.edits.coordinates import Vector, refuse_no_floats, with_level, with_multiscale
-from ngff_fn.errors import Problem, WrongTypeError, refuse
+from ngff_fn.errors import Problem, WrongTypeError, a_type, counted, refuse
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.coordinates import WHOLE
 from ngff_fn.records.image import Image, level_index
@@ -88,7 +88,7 @@ _Step: TypeAlias = tuple[str, Vector]
 
 def _listed(transforms: Iterable[Mapping[str, Any]], location: str) -> list[Any]:
     if isinstance(transforms, Mapping | str) or not isinstance(transforms, Iterable):
-        message = f"a {type(transforms).__name__} is no list of transformations. Put it into one."
+        message = f"{a_type(transforms)} is no list of transformations. Put it into one."
         raise WrongTypeError(Problem(f"{location}.transforms".lstrip("."), message))
     return list(transforms)
 
@@ -121,7 +121,7 @@ def _vector(image: Image, location: str, kind: str, values: object, problems: li
         return ()
     numbers = list(values)
     if len(numbers) != len(names):
-        message = f"{len(numbers)} numbers for {len(names)} axes. Give one for each of {', '.join(names)}."
+        message = f"{counted(len(numbers), 'number')} for {len(names)} axes. Give one for each of {', '.join(names)}."
         problems.append(Problem(location, message))
         return ()
     wrong = [

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.stores import Address, Files, joined
-from ngff_fn.errors import Problem, StoreError, UnsupportedError, WrongTypeError
+from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
+from ngff_fn.records.image import DEEPEST
 
 GROUP_DOCUMENTS = (".zgroup", "zarr.json")
 LONGEST_GAP = 2
-"""A plate's row and well may be without documents; a group further up belongs to something else."""
+"""A plate's row and well may be without documents; a group further up belongs to something else, unless it lists the
+path: a level may be called ``a/b/c/d``."""
+
+FARTHEST = 8
+"""How far above a node the group may be that lists it."""
 
 _LATER = "This version reads and writes local directories and Zarr's MemoryStore. Copy the store to one of these."
 
@@ -38,6 +44,64 @@ def address_of(store: Any) -> Address:
             return _local_address(os.fspath(store), "", read_only=False)
         case _:
             return _zarr_address(store)
+
+
+def address_below(store: Any, path: str) -> Address:
+    """Where a node below a store is: the same address as if the node itself had been called the store.
+
+    So whoever reads an image from a directory above it sees the records of its commits, which are in the image's home.
+
+    Raises
+    ------
+    InvalidValueError, WrongTypeError
+        A path that leads out of the store, or is none.
+    """
+    inner, address = checked_path(path), address_of(store)
+    where, files = joined(address.path, inner), address.files
+
+    def is_group(above: str) -> bool:
+        return any(files.signature(joined(above, name)) is not None for name in GROUP_DOCUMENTS)
+
+    def lists(above: str, below: str) -> bool:
+        return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
+
+    home = _outermost(where, _above(where), is_group, lists)
+    if not home:
+        return Address(files=files, path=where)
+    inside = where[len(home) :].strip("/")
+    if files.identity.startswith("memory:"):
+        return Address(files=files_of(joined(files.identity, home)), path=inside)
+    outer = address_of(joined(files.identity, home))
+    return Address(files=outer.files, path=joined(outer.path, inside))
+
+
+def checked_path(path: str) -> str:
+    """The path of a node below a store, without the slashes around it.
+
+    >>> checked_path("/A/1/")
+    'A/1'
+    """
+    if not isinstance(path, str):
+        raise WrongTypeError(Problem("path", f"{path!r} is no path. Give one such as '0'."))
+    inner = path.strip("/")
+    if inner and any(name in ("", ".", "..") for name in inner.split("/")):
+        raise InvalidValueError(Problem("path", f"{path!r} leads nowhere below the store. Leave out . and .."))
+    if inner.count("/") >= DEEPEST:
+        message = f"the path has {inner.count('/') + 1} names; at most {DEEPEST} may be. Give a shorter one."
+        raise InvalidValueError(Problem("path", message))
+    _refuse_unspeakable(path, "path")
+    return inner
+
+
+def _refuse_unspeakable(path: str, location: str) -> None:
+    """What no file system can call a file."""
+    try:
+        speakable = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        speakable = False
+    if not speakable:
+        message = f"{path!r} has a character that no path can have. Leave it out."
+        raise InvalidValueError(Problem(location, message))
 
 
 def files_of(identity: str) -> Files:
@@ -85,41 +149,71 @@ def _zarr_address(store: Any) -> Address:
 def _local_address(root: str, below: str, *, read_only: bool) -> Address:
     if "://" in root:
         raise UnsupportedError(Problem(root, f"URLs are not supported yet. {_LATER}"))
-    if "\0" in root:
-        raise WrongTypeError(Problem("store", f"{root!r} is no path."))
+    _refuse_unspeakable(root, "store")
+    _refuse_unspeakable(below, "store")
     full = os.path.realpath(os.path.join(root, below))
     if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
-    home = _outermost(full)
+    home = _outermost(full, _directories_above(full), _is_local_group, _local_group_lists)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
 
 
-def _outermost(path: str) -> str:
-    home, above, gap = path, os.path.dirname(path), 0
-    while True:
-        if os.access(f"{above}/.zgroup", os.F_OK) or os.access(f"{above}/zarr.json", os.F_OK):
-            home, gap = above, 0
-        else:
-            gap += 1
+def _outermost(
+    path: str, ancestors: Iterable[str], is_group: Callable[[str], bool], lists: Callable[[str, str], bool]
+) -> str:
+    """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none."""
+    home, distance = path, 0
+    for above in ancestors:
+        distance += 1
+        if is_group(above) and (distance <= LONGEST_GAP + 1 or lists(above, home[len(above) :])):
+            home, distance = above, 0
+        elif distance == FARTHEST:
+            break
+    return home
+
+
+_LISTS = (".zattrs", "zarr.json")
+
+
+def _says(text: bytes | None, path: str) -> bool:
+    """Whether a document has a path as one of its texts: no need to know where metadata list paths."""
+    return text is not None and f'"{path.strip("/")}"'.encode(errors="replace") in text
+
+
+def _directories_above(path: str) -> Iterator[str]:
+    below, above = path, os.path.dirname(path)
+    while above != below:
+        yield above
         below, above = above, os.path.dirname(above)
-        if gap > LONGEST_GAP or above == below:
-            return home
+
+
+def _is_local_group(path: str) -> bool:
+    return os.access(f"{path}/.zgroup", os.F_OK) or os.access(f"{path}/zarr.json", os.F_OK)
+
+
+def _local_group_lists(above: str, below: str) -> bool:
+    below = below.replace(os.sep, "/")
+    return any(_says(LocalFiles(above, resolved=True).read(name), below) for name in _LISTS)
+
+
+def _above(path: str) -> Iterator[str]:
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
 
 
 def _memory_address(store: Any, path: str, *, read_only: bool) -> Address:
     from ngff_fn.effects.memory import MemoryFiles, memory_of
 
     memory = memory_of(store)
-    names = path.split("/") if path else []
-    home, gap = path, 0
-    for depth in range(len(names) - 1, -1, -1):
-        above = "/".join(names[:depth])
-        if any(joined(above, name) in memory.data for name in GROUP_DOCUMENTS):
-            home, gap = above, 0
-        else:
-            gap += 1
-            if gap > LONGEST_GAP:
-                break
-    below = path[len(home) :].strip("/")
-    return Address(files=MemoryFiles(memory, home, read_only=read_only), path=below)
+    files = MemoryFiles(memory, read_only=read_only)
+
+    def is_group(above: str) -> bool:
+        return any(joined(above, name) in memory.data for name in GROUP_DOCUMENTS)
+
+    def lists(above: str, below: str) -> bool:
+        return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
+
+    home = _outermost(path, _above(path), is_group, lists)
+    return Address(files=MemoryFiles(memory, home, read_only=read_only), path=path[len(home) :].strip("/"))

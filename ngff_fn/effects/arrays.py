@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ngff_fn.edits.tiles import tile_region
-from ngff_fn.effects.address import address_of
+from ngff_fn.effects.address import address_below
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
 from ngff_fn.effects.stores import joined
-from ngff_fn.errors import ConflictError, InvalidValueError, Problem, StoreNotFoundError, WrongTypeError
+from ngff_fn.errors import ConflictError, Problem, StoreNotFoundError
 from ngff_fn.records.image import Level
 from ngff_fn.records.pixels import Region, fill, whole
 
@@ -130,8 +130,8 @@ def _read(store: Any, path: str, region: Callable[[Opened], Region]) -> NDArray[
 def _opened(store: Any, path: str) -> Opened:
     from ngff_fn.effects.files_store import zarr_array
 
-    address = address_of(store)
-    where = joined(address.path, _checked(path))
+    address = address_below(store, path)
+    where = address.path
     guard = guard_of(address.files, where)
     view = Witness(address.files).view
     documents = next(node_documents(view, where), None)
@@ -142,12 +142,3 @@ def _opened(store: Any, path: str) -> Opened:
         message = f"there is no array here; there is {', '.join(there)}." if there else "there is no array here."
         raise StoreNotFoundError(Problem(location, f"{message} Name an array, such as the path of a level."))
     return Opened(zarr=zarr_array(view, where, documents, guard=guard), home=view.identity, path=where)
-
-
-def _checked(path: str) -> str:
-    if not isinstance(path, str):
-        raise WrongTypeError(Problem("path", f"{path!r} is no path. Give one such as '0'."))
-    inner = path.strip("/")
-    if inner and any(name in ("", ".", "..") for name in inner.split("/")):
-        raise InvalidValueError(Problem("path", f"{path!r} leads nowhere below the store. Leave out . and .."))
-    return inner

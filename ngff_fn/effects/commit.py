@@ -162,7 +162,15 @@ def commit(
     return _committed(work, moment)
 
 
-def create(store: Any, root: Root, *, version: Version, overwrite: bool = False, **options: Any) -> Committed:
+def create(
+    store: Any,
+    root: Root,
+    *,
+    version: Version,
+    overwrite: bool = False,
+    disable_path_checking: bool = False,
+    **options: Any,
+) -> Committed:
     """A new store with a value, in one step: a diff from nothing.
 
     Parameters
@@ -174,7 +182,9 @@ def create(store: Any, root: Root, *, version: Version, overwrite: bool = False,
     version
         Of OME-NGFF: ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     overwrite
-        Replace what is there, by the same one step. A path without ``.zarr`` in it is refused.
+        Replace what is there, by the same one step.
+    disable_path_checking
+        Whether a path without ``.zarr`` in it may be replaced as well.
     options
         As for ``commit``.
 
@@ -186,7 +196,7 @@ def create(store: Any, root: Root, *, version: Version, overwrite: bool = False,
     """
     address = address_of(store)
     if overwrite:
-        check_replaceable(address, disabled=False)
+        check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")
     return commit(store, diff(base, root), **options)
 

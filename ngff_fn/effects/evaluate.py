@@ -13,6 +13,7 @@ from ngff_fn.effects.excerpt import excerpt, slab_region
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
 from ngff_fn.frozen_json import Json
+from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.image import Image, level_at, level_index
 from ngff_fn.records.pixels import (
     Downsample,
@@ -168,9 +169,20 @@ def given_block(given: Given, region: Region) -> Block:
         taken = array[index]
         if hasattr(taken, "read") and hasattr(taken, "spec"):  # TensorStore
             taken = taken.read().result()
-        return np.asarray(taken).reshape(extent(region))
+        block = np.asarray(taken)
     except NgffError:
         raise
     except Exception as error:
         message = f"{region} of the {type(array).__name__} that was given cannot be read ({error})."
         raise StoreError(Problem("data", f"{message} Nothing was written.")) from error
+    asked = tuple(part.stop - part.start for part in index)
+    if block.shape != asked:
+        message = (
+            f"the {type(array).__name__} that was given answered {region} with the shape {block.shape}, not {asked}."
+        )
+        raise StoreError(Problem("data", f"{message} Mend what it gives for slices, or its shape."))
+    said = str(getattr(array.dtype, "name", array.dtype))
+    if not converts_safely(block.dtype.name, said):
+        message = f"the {type(array).__name__} that was given says its dtype is {said}, and gave {block.dtype.name}."
+        raise StoreError(Problem("data", f"{message} Mend its dtype, or convert what it gives."))
+    return block.reshape(extent(region))

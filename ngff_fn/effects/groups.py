@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
-from ngff_fn.effects.address import address_of
+from ngff_fn.effects.address import address_below
 from ngff_fn.effects.read import NODE_DOCUMENTS, Witness
 from ngff_fn.effects.stores import joined
-from ngff_fn.errors import Problem, StoreNotFoundError
+from ngff_fn.errors import DocumentError, NgffError, Problem, StoreNotFoundError
 
 if TYPE_CHECKING:
     import zarr
@@ -28,6 +28,8 @@ def children(store: Any, path: str = "") -> tuple[str, ...]:
     ------
     StoreNotFoundError
         Where nothing is at the path.
+    InvalidValueError, WrongTypeError
+        For what is no path, or leads out of the store.
 
     >>> import numpy, zarr
     >>> import ngff_fn as nf
@@ -37,9 +39,8 @@ def children(store: Any, path: str = "") -> tuple[str, ...]:
     >>> children(store)
     ('0', '1')
     """
-    address = address_of(store)
-    view = Witness(address.files).view
-    where = joined(address.path, path.strip("/"))
+    address = address_below(store, path)
+    view, where = Witness(address.files).view, address.path
     names = view.names(where)
     if not names:
         message = "nothing is there. Look at the names one level up."
@@ -76,6 +77,10 @@ def open_group(store: Any, path: str = "") -> zarr.Group:
     ------
     StoreNotFoundError
         Where no group is at the path.
+    DocumentError
+        Where Zarr cannot read its document.
+    InvalidValueError, WrongTypeError
+        For what is no path, or leads out of the store.
 
     >>> import numpy, zarr
     >>> import ngff_fn as nf
@@ -85,17 +90,27 @@ def open_group(store: Any, path: str = "") -> zarr.Group:
     '0.5'
     """
     import zarr
+    from zarr.errors import ContainsArrayError
 
     from ngff_fn.effects.files_store import FilesStore
 
-    address = address_of(store)
-    where = joined(address.path, path.strip("/"))
-    view = Witness(address.files).view
+    address = address_below(store, path)
+    view, where = Witness(address.files).view, address.path
+    location = joined(address.files.identity, where)
     for zarr_format, key in _FORMATS:
-        if view.signature(joined(where, key)) is not None:
+        if view.signature(joined(where, key)) is None:
+            continue
+        try:
             return zarr.open_group(FilesStore(view), path=where, mode="r", zarr_format=zarr_format)
-    message = "no Zarr group is there. children() lists what is in the one above."
-    raise StoreNotFoundError(Problem(joined(address.files.identity, where), message))
+        except ContainsArrayError:
+            break
+        except NgffError:
+            raise
+        except Exception as error:  # what zarr raises for a damaged document depends on where it is damaged
+            message = f"Zarr cannot read this document of a group ({error}). Mend it by hand."
+            raise DocumentError(Problem(joined(location, key), message)) from error
+    message = "no Zarr group is there. children() lists what is in the one above; open_array opens an array."
+    raise StoreNotFoundError(Problem(location, message))
 
 
 _FORMATS: tuple[tuple[Literal[2, 3], str], ...] = ((3, "zarr.json"), (2, ".zgroup"))

@@ -378,10 +378,11 @@ class LocalFiles:
         """Make sure that a directory is inside, as all above it are; False where there is none."""
         if path in self._inside:
             return True
+        full = self._full(path)
         if not self._enter(path.rpartition("/")[0]):
             return False
         try:
-            mode = os.lstat(self._full(path)).st_mode
+            mode = os.lstat(full).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return False
         if stat.S_ISLNK(mode):

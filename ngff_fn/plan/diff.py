@@ -9,7 +9,7 @@ from ngff_fn.errors import InvalidValueError, Problem, refuse
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import Image, Level, paths_of_others
 from ngff_fn.records.pixels import Fill, Stored, leaves
 from ngff_fn.records.snapshot import Documents, Root, Snapshot
 
@@ -41,7 +41,7 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
         return Plan(base=base, operations=tuple(_creation(base, wanted)))
     if wanted == base.root:
         return Plan(base=base)
-    _refuse_other_labels(base.root, wanted)
+    refuse([*_other_labels(base.root, wanted), *_changes_for_others(base.root, wanted)])
     operations = tuple(_in_order(_changes(base, wanted)))
     return Plan(base=base, operations=operations, compare=tuple(_compared(base, operations)) if operations else ())
 
@@ -67,6 +67,9 @@ def applied(plan: Plan) -> Documents:
                 texts = {key: text for key, text in texts.items() if not key.startswith(f"{operation.path}/")}
             case WriteArray():
                 pass
+    if "multiscales" in plan.base.root.extra:  # an array that another multiscale lists may be there, and no level
+        levels = set(codecs.level_paths({key: text for key, text in texts.items() if "/" not in key}))
+        texts = {key: text for key, text in texts.items() if (node := key.rpartition("/")[0]) in levels or not node}
     return Documents(texts)
 
 
@@ -96,7 +99,7 @@ def _changes(base: Snapshot, wanted: Image) -> Iterator[Operation]:
     for key, text in codecs.encode_group(wanted, base.version, texts, base.root).items():
         if texts.get(key) != text:
             yield PutDocument(key=key, before=texts.get(key), text=text)
-    kept = {level.path for level in wanted.levels}
+    kept = {level.path for level in wanted.levels} | paths_of_others(wanted)
     for path in before:
         if path not in kept:
             yield RetireNode(path=path)
@@ -156,8 +159,21 @@ def _compared(base: Snapshot, operations: tuple[Operation, ...]) -> Iterator[tup
             yield (f"{path}/.zattrs" if path else ".zattrs"), None
 
 
-def _refuse_other_labels(before: Image, wanted: Image) -> None:
+def _other_labels(before: Image, wanted: Image) -> Iterator[Problem]:
     if wanted.labels != before.labels:
         message = "the labels beside the image cannot be changed yet, and would not fit another image."
         cure = "Create a new store, or replace this one with create(overwrite=True)."
-        raise InvalidValueError(Problem("labels", f"{message} {cure}"))
+        yield Problem("labels", f"{message} {cure}")
+
+
+def _changes_for_others(before: Image, wanted: Image) -> Iterator[Problem]:
+    """An array may be listed by several multiscales: none of them changes what the others show."""
+    old, others = {level.path: level for level in before.levels}, paths_of_others(wanted)
+    for index, level in enumerate(wanted.levels):
+        was = old.get(level.path)
+        if was is None or level.path not in others:
+            continue
+        if (level.array.shape, level.array.dtype, level.pixels) != (was.array.shape, was.array.dtype, was.pixels):
+            message = f"another multiscale of the group lists the array {level.path!r}, and would show other pixels."
+            cure = "Create the image in a store of its own, or take the other multiscale out of extra['multiscales']."
+            yield Problem(f"levels[{index}]", f"{message} {cure}")

@@ -183,10 +183,11 @@ def axes_problems(axes: Sequence[Axis]) -> list[Problem]:
     if not _MIN_AXES <= len(axes) <= _MAX_AXES:
         cure = "An image has 2 to 5."
         problems.append(Problem("axes", f"there are {len(axes)} axes. {cure}", rule="image.axes.count"))
-    problems += [
-        Problem("axes", f"the name {name!r} appears twice. Rename one.", rule="axes.name.unique")
-        for name in sorted({name for name in names if names.count(name) > 1})
-    ]
+    if len(set(names)) < len(names):
+        problems += [
+            Problem("axes", f"the name {name!r} appears twice. Rename one.", rule="axes.name.unique")
+            for name in sorted({name for name in names if names.count(name) > 1})
+        ]
     kinds = [axis.type for axis in axes]
     for kind, most, rule in (("time", 1, "image.axes.time_count"), ("space", 3, "image.axes.space_count")):
         if kinds.count(kind) > most:

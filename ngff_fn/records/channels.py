@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -84,6 +85,17 @@ def channel_index(node: Image, name: str) -> int:
     """
     names = channel_names(node)
     if name not in names:
-        there = ", ".join(names) or "none"
-        raise NotThereError(Problem("omero.channels", f"no channel {name!r}; the image has: {there}."))
+        raise NotThereError(unknown_channel(name, names, "omero.channels"))
     return names.index(name)
+
+
+def unknown_channel(name: object, names: Sequence[str], location: str) -> Problem:
+    """What is wrong with a name that no channel has: it says which ones there are, and which may be meant.
+
+    >>> unknown_channel("dapi", ["DAPI"], "omero.channels").message
+    "no channel 'dapi'; the image has: DAPI. Did you mean 'DAPI'? Names are case-sensitive."
+    """
+    message = f"no channel {name!r}; the image has: {', '.join(names) or 'none'}."
+    meant = [there for there in names if isinstance(name, str) and there.casefold() == name.casefold()]
+    cure = f" Did you mean {' or '.join(map(repr, meant))}? Names are case-sensitive." if meant else ""
+    return Problem(location, message + cure)

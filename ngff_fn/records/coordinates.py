@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, counted
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.image import Image, level_at
 
@@ -156,6 +156,6 @@ def _per_axis(image: Image, values: Sequence[float] | Mapping[str, float], locat
         message = f"{values!r} is not one number for each of {', '.join(names)}."
         raise WrongTypeError(Problem(location, message)) from error
     if len(numbers) != len(names):
-        message = f"{len(numbers)} numbers for {len(names)} axes. Give one for each of {', '.join(names)}."
+        message = f"{counted(len(numbers), 'number')} for {len(names)} axes. Give one for each of {', '.join(names)}."
         raise InvalidValueError(Problem(location, message))
     return numbers

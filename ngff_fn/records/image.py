@@ -92,6 +92,10 @@ class Image:
     extra: FrozenMap = field(default=EMPTY)
 
 
+DEEPEST = 64
+"""Names in the path of a node at most: what is deeper, no file system and no reader can be trusted with."""
+
+
 def level_index(image: Image, level: int | str) -> int:
     """The position of a level that is named by its path or its index.
 
@@ -142,3 +146,24 @@ def sizes(image: Image, level: int | str = 0) -> dict[str, int]:
     {'c': 2, 'z': 4, 'y': 32, 'x': 32}
     """
     return dict(zip(axis_names(image), level_at(image, level).array.shape, strict=True))
+
+
+def paths_of_others(image: Image) -> frozenset[str]:
+    """The arrays that the other multiscales of the group list, which this library keeps as they are.
+
+    >>> others = ({"datasets": ({"path": "0"}, {"path": "median/1"})},)
+    >>> from ngff_fn.frozen_json import freeze
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> from attrs import evolve
+    >>> sorted(paths_of_others(evolve(SQUARE, extra=FrozenMap({"multiscales": freeze(others)}))))
+    ['0', 'median/1']
+    """
+    found: set[str] = set()
+    multiscales = image.extra.get("multiscales", ())
+    for multiscale in multiscales if isinstance(multiscales, tuple) else ():
+        datasets = multiscale.get("datasets", ()) if isinstance(multiscale, FrozenMap) else ()
+        for dataset in datasets if isinstance(datasets, tuple) else ():
+            if isinstance(dataset, FrozenMap):
+                parts = str(dataset.get("path", "")).split("/")
+                found.add("/".join(part for part in parts if part not in ("", ".")))
+    return frozenset(found)

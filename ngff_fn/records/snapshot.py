@@ -45,7 +45,7 @@ class Documents(Mapping[str, bytes]):
         return isinstance(other, Documents) and self._texts == other._texts
 
     def __repr__(self) -> str:
-        return f"Documents({self._texts!r})"
+        return f"Documents({', '.join(f'{key} ({len(text)} bytes)' for key, text in self._texts.items())})"
 
     def __reduce__(self) -> tuple[type[Documents], tuple[dict[str, bytes]]]:
         return Documents, (self._texts,)

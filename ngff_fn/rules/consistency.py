@@ -30,7 +30,12 @@ def record_problems(image: Image) -> list[Problem]:
     return [
         *_axes_problems(image),
         *_vector_problems(image, "", image.scale, image.translation),
-        *(problem for index, level in enumerate(image.levels) for problem in _level_problems(image, index, level)),
+        *(
+            problem
+            for index, level in enumerate(image.levels)
+            if not _is_sound(level, len(image.axes))
+            for problem in _level_problems(image, index, level)
+        ),
         *_path_problems(image),
         *array_problems(image, lambda index, name: f"levels[{index}].array.{name}", "channels"),
     ]
@@ -40,6 +45,21 @@ def _axes_problems(image: Image) -> Iterator[Problem]:
     """What was read leniently may be written again; but axes are called by their names."""
     for problem in axes_problems(image.axes):
         yield problem if problem.rule == "axes.name.unique" or not image.axes else evolve(problem, kind="lenient")
+
+
+def _is_sound(level: Level, ndim: int) -> bool:
+    """Whether ``_level_problems`` surely has nothing to say: a short cut, as most levels are so."""
+    array, offsets = level.array, level.translation or ()
+    return (
+        0 < ndim == len(array.shape) == len(array.chunks) == len(level.scale)
+        and array.shards is None
+        and (level.translation is None or len(offsets) == ndim)
+        and all(map(isfinite, (*level.scale, *offsets)))
+        and min(array.shape) >= 0
+        and min(array.chunks) >= 1
+        and level.pixels.shape == array.shape
+        and not path_fault(level.path)
+    )
 
 
 def _level_problems(image: Image, index: int, level: Level) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import assert_never
 
-from ngff_fn.errors import InvalidValueError, Problem
+from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.channels import channel_names
@@ -27,8 +27,8 @@ def format_tree(node: Snapshot | Image | Level, level: int | None = None) -> str
 
     Raises
     ------
-    InvalidValueError
-        (a ValueError) for a level that is no number of steps.
+    InvalidValueError, WrongTypeError
+        (a ValueError, a TypeError) for a level that is no number of steps, a node that is none.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> print(format_tree(CELLS))
@@ -36,6 +36,9 @@ def format_tree(node: Snapshot | Image | Level, level: int | None = None) -> str
     ├── 0: (2, 4, 64, 64) uint16, chunks (1, 4, 64, 64)
     └── 1: (2, 4, 32, 32) uint16, chunks (1, 4, 32, 32)
     """
+    if not isinstance(node, Snapshot | Image | Level):
+        message = f"{a_type(node)} is no snapshot, image or level. Open a store first, with open_ome_zarr."
+        raise WrongTypeError(Problem("node", message))
     if level is not None and (isinstance(level, bool) or not isinstance(level, int) or level < 0):
         raise InvalidValueError(Problem("level", f"{level!r} is no number of steps. Give 0, 1, 2 …, or None for all."))
     title, below = _title(node), _below(node)

@@ -1,0 +1,195 @@
+"""Where a node is: the same home by every door, and never a place outside of the store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from zarr.storage import LocalStore, MemoryStore, StorePath
+
+import ngff_fn as nf
+from ngff_fn.effects.address import address_below, address_of
+from ngff_fn.effects.arrays import open_array, read_tile, to_numpy
+from ngff_fn.effects.consolidated import refuse_consolidated
+from ngff_fn.effects.groups import children, open_group
+from ngff_fn.effects.memory import MemoryFiles, memory_of
+from ngff_fn.errors import DocumentError, InvalidValueError, NgffError, StoreNotFoundError, WrongTypeError
+from ngff_fn.records.snapshot import VERSIONS
+from tests.arrays_in_stores import Home, counted, publish_new_pixels, spec
+
+DATA = np.arange(16, dtype="uint8").reshape(4, 4)
+
+
+def image() -> nf.Image:
+    return nf.image_from(DATA, axes="yx")
+
+
+# --- one home
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", ["home.zarr", "a/home.zarr", "a/b/c/d/home.zarr"])
+def test_a_reader_from_above_sees_what_has_happened_and_is_not_carried_out(
+    path: str, version: Any, tmp_path: Path
+) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    home, array = Home(tmp_path / path, version), spec((4, 4), (2, 4))
+    home.create("0", array, counted((4, 4)))
+    before = open_array(tmp_path, f"{path}/0")
+    _, changed = publish_new_pixels(home, "0", array)
+    assert not np.array_equal(home.values("0"), changed)
+    for door in (tmp_path, LocalStore(tmp_path), StorePath(LocalStore(tmp_path))):
+        np.testing.assert_array_equal(to_numpy(door, f"{path}/0"), changed)
+    with pytest.raises(nf.ConflictError):
+        before[...]
+
+
+def test_a_reader_from_above_in_memory_sees_what_has_happened_and_is_not_carried_out() -> None:
+    store = MemoryStore()
+    home = Home()
+    home.store = StorePath(store, "some/home.zarr")
+    zarr.create_group(home.store, zarr_format=3)
+    home.files = address_of(home.store).files
+    array = spec((4, 4), (2, 4))
+    home.create("0", array, counted((4, 4)))
+    _, changed = publish_new_pixels(home, "0", array)
+    np.testing.assert_array_equal(to_numpy(store, "some/home.zarr/0"), changed)
+    assert children(store, "some/home.zarr") == ("0",)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", ["0", "a/0", "a/b/c/d", "1/2/3/4/5/6/7"])
+def test_an_array_has_the_home_of_its_image_however_deep_it_lies(path: str, version: Any, tmp_path: Path) -> None:
+    memory = MemoryStore()
+    for store in (tmp_path / "image.zarr", memory):
+        nf.create(store, nf.add_level(nf.Image(axes=nf.axes_from("yx")), path, DATA), version=version)
+    place = address_of(tmp_path / "image.zarr").place
+    assert address_of(tmp_path / "image.zarr" / path).place == nf.Place(home=place.home, path=path)
+    inside = StorePath(memory, path)
+    assert address_of(inside).place == nf.Place(home=address_of(memory).place.home, path=path)
+    np.testing.assert_array_equal(to_numpy(inside), DATA)
+
+
+@pytest.mark.parametrize("path", ["", "0", "image.zarr", "image.zarr/0", "image.zarr/0/c/0", "x/y/z/w/image.zarr/0", "no"])
+def test_below_a_store_a_node_is_where_it_is_by_its_own_door(path: str, tmp_path: Path) -> None:
+    memory = MemoryStore()
+    files = MemoryFiles(memory_of(memory))
+    for inner in ("image.zarr", "x/y/z/w/image.zarr"):
+        nf.create(tmp_path / inner, image(), version="0.5")
+        files.write(f"{inner}/zarr.json", b"{}")
+    assert address_below(tmp_path, path).place == address_of(tmp_path / path).place
+    own = StorePath(memory, path) if path else memory
+    assert address_below(memory, path).place == address_of(own).place
+
+
+# --- nothing outside
+
+
+DOORS: dict[str, Any] = {
+    "children": children,
+    "open_group": open_group,
+    "open_array": open_array,
+    "to_numpy": to_numpy,
+    "read_tile": lambda store, path: read_tile(store, path, 0, 0),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("..", InvalidValueError),
+        ("../other", InvalidValueError),
+        ("0/../../other", InvalidValueError),
+        ("a//b", InvalidValueError),
+        ("\0", InvalidValueError),
+        ("\ud800", InvalidValueError),
+        ("x/" * 2000 + "y", InvalidValueError),
+        (None, WrongTypeError),
+        (b"0", WrongTypeError),
+        (0, WrongTypeError),
+    ],
+)
+@pytest.mark.parametrize("kind", ["local", "memory"])
+def test_a_path_that_is_none_or_leads_out_is_refused(
+    door: str, path: Any, error: type[NgffError], kind: str, tmp_path: Path
+) -> None:
+    store: Any = MemoryStore() if kind == "memory" else tmp_path / "image.zarr"
+    nf.create(store, image(), version="0.5")
+    nf.create(tmp_path / "other", image(), version="0.5")
+    with pytest.raises(error, match="^path: "):
+        DOORS[door](store, path)
+
+
+@pytest.mark.parametrize("store", ["\ud800.zarr", "a\0.zarr"])
+def test_a_store_that_no_file_system_can_name_is_refused(store: str) -> None:
+    for door in (nf.open_ome_zarr, children, open_group, to_numpy, lambda path: nf.create(path, image())):
+        with pytest.raises(InvalidValueError, match="no path can have"):
+            door(store)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '"\\ud800"', '{"zarr_format": 3}', '{"zarr_format": 9}'])
+def test_a_group_whose_document_is_damaged_is_refused_with_its_place(text: str, tmp_path: Path) -> None:
+    nf.create(tmp_path / "image.zarr", image(), version="0.5")
+    (tmp_path / "image.zarr" / "zarr.json").write_text(text)
+    with pytest.raises(DocumentError, match=r"image.zarr/zarr.json: Zarr cannot read"):
+        open_group(tmp_path / "image.zarr")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_array_is_no_group(version: Any, tmp_path: Path) -> None:
+    nf.create(tmp_path / "image.zarr", image(), version=version)
+    with pytest.raises(StoreNotFoundError, match=r"image.zarr/0: no Zarr group is there"):
+        open_group(tmp_path / "image.zarr", "0")
+
+
+# --- consolidated metadata above
+
+
+def hierarchy(root: Path, version: str) -> Path:
+    """A group with consolidated metadata; the key of the document that holds it."""
+    group = zarr.open_group(root, mode="w", zarr_format=2 if version == "0.4" else 3)
+    group.create_group("inner")
+    zarr.consolidate_metadata(root)
+    return root / (".zmetadata" if version == "0.4" else "zarr.json")
+
+
+def refuse_creation(path: Path, version: Any) -> None:
+    """What a creation asks for before it begins."""
+    nothing = nf.open_ome_zarr(path, layout="fov", mode="w-", axes="yx", version=version)
+    refuse_consolidated(address_of(path), nf.diff(nothing, image()))
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("path", ["image.zarr", "inner/image.zarr"])
+def test_creating_below_consolidated_metadata_is_refused(path: str, version: Any, tmp_path: Path) -> None:
+    hierarchy(tmp_path / "root.zarr", version)
+    with pytest.raises(nf.UnsupportedError, match="consolidated metadata"):
+        refuse_creation(tmp_path / "root.zarr" / path, version)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_replacing_a_group_with_consolidated_metadata_takes_them_away(version: Any, tmp_path: Path) -> None:
+    document = hierarchy(tmp_path / "root.zarr", version)
+    nf.create(tmp_path / "root.zarr", image(), version=version, overwrite=True)
+    assert not document.exists() or "consolidated_metadata" not in json.loads(document.read_text())
+
+
+@pytest.mark.parametrize("text", [b'["consolidated_metadata"]', b'{"consolidated_metadata"', b'"consolidated_metadata" \xff'])
+def test_a_document_above_that_cannot_be_read_is_refused_with_its_place(text: bytes, tmp_path: Path) -> None:
+    root = tmp_path / "root.zarr"
+    zarr.open_group(root, mode="w", zarr_format=3)
+    nf.create(root / "image.zarr", image(), version="0.5")
+    (root / "zarr.json").write_bytes(text)
+    for act in (
+        lambda: nf.update(root / "image.zarr", lambda value: nf.set_scale(value, x=2.0)),
+        lambda: refuse_creation(root / "new.zarr", "0.5"),
+    ):
+        with pytest.raises(DocumentError, match=r"root.zarr/zarr.json: "):
+            act()
