@@ -22,8 +22,11 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+VERSIONS: tuple[Literal["0.4", "0.5"], ...] = ("0.4", "0.5")
 
 
 def _timed(action: Callable[[], object]) -> float:
@@ -56,12 +59,12 @@ def report(title: str, medians: dict[str, float], wanted: str) -> None:
     print(f"    {theirs} / {ours} = {other / seconds:.2f}   ({wanted})")
 
 
-def make_image(folder: Path) -> Path:
+def make_image(folder: Path, version: Literal["0.4", "0.5"]) -> Path:
     """A two-channel image of one level, as iohub writes it."""
     from iohub import open_ome_zarr
 
     store = folder / "image.zarr"
-    with open_ome_zarr(store, layout="fov", mode="w-", channel_names=["DAPI", "GFP"]) as position:
+    with open_ome_zarr(store, layout="fov", mode="w-", channel_names=["DAPI", "GFP"], version=version) as position:
         position.create_image("0", np.zeros((1, 2, 4, 64, 64), dtype="uint16"))
     return store
 
@@ -174,11 +177,19 @@ def main() -> None:
     parser.add_argument("--memory", default="/dev/shm", help="a folder on a memory-backed file system")  # noqa: S108
     parser.add_argument("--disk", default=".", help="a folder on a disk")
     arguments = parser.parse_args()
+    for version in VERSIONS:
+        print(f"--- OME-NGFF {version}")
+        compare(version, arguments)
+    importing()
+
+
+def compare(version: Literal["0.4", "0.5"], arguments: argparse.Namespace) -> None:
+    """Everything that is measured on an image of one version."""
     with (
         tempfile.TemporaryDirectory(dir=arguments.memory) as memory,
         tempfile.TemporaryDirectory(dir=arguments.disk) as disk,
     ):
-        store = make_image(Path(memory))
+        store = make_image(Path(memory), version)
         other = Path(memory) / "other.zarr"
         shutil.copytree(store, other)
         opening(store, arguments.rounds)
@@ -187,7 +198,6 @@ def main() -> None:
         on_disk = Path(disk) / "image.zarr"
         shutil.copytree(store, on_disk)
         durable(on_disk, arguments.rounds)
-    importing()
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ from ngff_fn.errors import DocumentError, NotThereError, Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, freeze
 from ngff_fn.json_splice import JsonSyntaxError, parse
 from ngff_fn.records.snapshot import Documents, Snapshot
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def ome_attributes(snapshot: Snapshot, path: str = "") -> FrozenMap:
     """The OME part of the attributes of a node, as its document has it: nothing is interpreted.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 from ngff_fn.edits.arguments import by_axis, dtype_name, is_array, is_sequence
 from ngff_fn.edits.codec_chain import Chain, codec_chain, serializer_for
 from ngff_fn.edits.fill_values import fill_value_for
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, a_type, counted, refuse
-from ngff_fn.records.arrays import DTYPES, ArraySpec, default_chunks
+from ngff_fn.records.arrays import DTYPES, LARGEST, ArraySpec, default_chunks
 from ngff_fn.records.image import Image
 
 _PYTHON = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
@@ -190,9 +191,9 @@ def integers_by_axis(
         message = f"{counted(len(wanted), 'number')} for {len(names)} axes ({', '.join(names)}). Give one for each."
         raise InvalidValueError(Problem(location, message))
     refuse(
-        Problem(location, f"{value!r} along {name} is no integer of at least {least}. Give one.")
+        Problem(location, f"{value!r} along {name} is no integer from {least} to {LARGEST}. Give one.")
         for name, value in zip(names, wanted, strict=True)
-        if (whole := integer(value)) is None or whole < least
+        if (whole := integer(value)) is None or not least <= whole <= LARGEST
     )
     return tuple(int(value) for value in wanted)
 
@@ -203,6 +204,7 @@ def integer(value: Any) -> int | None:
     >>> integer(3), integer(3.0), integer(True), integer("3")
     (3, None, None, None)
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:  # of a class, and of an array of several elements, which have __index__ all the same
         return None
-    return int(value)

@@ -10,8 +10,10 @@ from ngff_fn.edits.arguments import by_axis
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, refuse
 from ngff_fn.records.axes import axis_index, axis_names, channel_axis, unit_name
 from ngff_fn.records.image import Image
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def rename_axis(image: Image, old: str, new: str) -> Image:
     """The image with another name of an axis; its type and unit stay.
 
@@ -52,6 +54,7 @@ def rename_axis(image: Image, old: str, new: str) -> Image:
     return evolve(image, axes=(*image.axes[:index], renamed, *image.axes[index + 1 :]))
 
 
+@of_record
 def set_unit(image: Image, units: Mapping[str, str | None] | None = None, /, **axes: str | None) -> Image:
     """The image with other units of its axes. No number changes.
 

@@ -24,8 +24,10 @@ from ngff_fn.records.colors import color_from
 from ngff_fn.records.coordinates import WHOLE
 from ngff_fn.records.image import Image, level_index
 from ngff_fn.records.pixels import mosaic
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def add_channel(
     image: Image,
     name: str,
@@ -98,6 +100,7 @@ def add_channel(
     return evolve(image, channels=(*channels[:place], channel, *channels[place:]), levels=levels)
 
 
+@of_record
 def rename_channel(image: Image, old: str, new: str) -> Image:
     """The image with another name of one channel; nothing else changes, also not its color and window.
 
@@ -124,6 +127,7 @@ def rename_channel(image: Image, old: str, new: str) -> Image:
     return with_channel(image, old, label=new)
 
 
+@of_record
 def update_channel(image: Image, name: str, target: int | str, data: Any) -> Image:
     """The image with other pixels of one channel.
 
@@ -170,6 +174,7 @@ def update_channel(image: Image, name: str, target: int | str, data: Any) -> Ima
     return evolve(image, levels=tuple(levels))
 
 
+@of_record
 def remove_channel(image: Image, name: str) -> Image:
     """The image without one channel, in "omero" and in every level.
 
@@ -206,6 +211,7 @@ def remove_channel(image: Image, name: str) -> Image:
     return evolve(image, channels=rest, levels=tuple(taken(level, axis, kept) for level in image.levels))
 
 
+@of_record
 def reorder_channels(image: Image, names: Sequence[str]) -> Image:
     """The image with its channels in another order, in "omero" and in every level.
 

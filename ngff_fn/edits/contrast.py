@@ -14,6 +14,7 @@ from ngff_fn.edits.rendering import default_window, dtype_of, with_channel, with
 from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.records.channels import Window, channel_index
 from ngff_fn.records.image import Image
+from ngff_fn.records.subject import of_record
 
 Limit: TypeAlias = Literal["start", "end", "min", "max"]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
@@ -22,6 +23,7 @@ SAMPLE = 2**22
 """Elements that contrast limits are computed from, at most."""
 
 
+@of_record
 def set_contrast_limits(
     image: Image,
     name: str,

@@ -19,10 +19,12 @@ from ngff_fn.errors import InvalidValueError, Problem, refuse
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.coordinates import WHOLE, effective_scale, effective_translation
 from ngff_fn.records.image import Image, Level, level_at, level_index
+from ngff_fn.records.subject import of_record
 
 Vector: TypeAlias = tuple[float, ...]
 
 
+@of_record
 def set_scale(image: Image, scale: Mapping[str, float] | None = None, /, **axes: float) -> Image:
     """The image with another voxel size: of level 0; the other levels keep their proportion to it.
 
@@ -72,6 +74,7 @@ def _in_proportion(level: Level, old: Level, new: Vector, index: int) -> Level:
     return _with_translation(evolve(level, scale=tuple(sizes)), tuple(places))
 
 
+@of_record
 def set_level_scale(
     image: Image, level: int | str, scale: Mapping[str, float] | None = None, /, **axes: float
 ) -> Image:
@@ -102,6 +105,7 @@ def set_level_scale(
     return with_level(image, index, evolve(image.levels[index], scale=_own_scale(image, index, wanted)))
 
 
+@of_record
 def set_multiscale_scale(image: Image, scale: Mapping[str, float] | None = None, /, **axes: float) -> Image:
     """The image with another scale of the whole multiscale, which multiplies that of every level.
 
@@ -127,6 +131,7 @@ def set_multiscale_scale(image: Image, scale: Mapping[str, float] | None = None,
     return image if after == before else evolve(image, scale=after)
 
 
+@of_record
 def set_translation(image: Image, translation: Mapping[str, float] | None = None, /, **axes: float) -> Image:
     """The image in another place: level 0's first element is there, and the other levels move with it.
 
@@ -162,6 +167,7 @@ def set_translation(image: Image, translation: Mapping[str, float] | None = None
     return evolve(image, levels=tuple(levels))
 
 
+@of_record
 def set_level_translation(
     image: Image, level: int | str, translation: Mapping[str, float] | None = None, /, **axes: float
 ) -> Image:
@@ -191,6 +197,7 @@ def set_level_translation(
     return with_level(image, index, _with_translation(image.levels[index], _own_translation(image, index, wanted)))
 
 
+@of_record
 def set_multiscale_translation(image: Image, translation: Mapping[str, float] | None = None, /, **axes: float) -> Image:
     """The image with another translation of the whole multiscale, which is added to that of every level.
 

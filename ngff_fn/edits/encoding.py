@@ -30,12 +30,14 @@ from ngff_fn.records.pixels import (
     mosaic,
     select,
 )
+from ngff_fn.records.subject import of_record
 
 _ANY_DTYPE = frozenset({"transpose", "bytes"})  # filters and serializers that say nothing of the elements
 _INTEGERS = frozenset("bui")  # kinds whose range a window of new channels is
 _PRECISION = {2: 11, 4: 24, 8: 53}  # bits of a float's significand, by its bytes
 
 
+@of_record
 def rechunk(
     image: Image,
     chunks: Sequence[int] | Mapping[str, int] | Literal["keep"] | None = "keep",
@@ -105,6 +107,7 @@ def _recut(image: Image, array: ArraySpec, chunks: Any, shards_ratio: Any) -> Ar
     return evolve(array, chunks=block, shards=shards, shard_index=index)
 
 
+@of_record
 def astype(image: Image, dtype: Any) -> Image:
     """The image with another dtype, on every level; values are converted as NumPy's ``astype`` converts them.
 

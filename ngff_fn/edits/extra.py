@@ -12,6 +12,7 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.image import Image, Level
+from ngff_fn.records.subject import of_record
 
 AnyRecord: TypeAlias = Image | Level | Axis | Channel | Window
 Record = TypeVar("Record", bound=AnyRecord)
@@ -174,6 +175,7 @@ def _finite(value: Json) -> bool:
             return True
 
 
+@of_record
 def detach(image: Image) -> Image:
     """The image without what lies beside it in its store: labels, tables and other foreign groups stay behind.
 

@@ -17,8 +17,10 @@ from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.image import Image, level_index
 from ngff_fn.records.pixels import Pixels, extent, fill, given, mosaic
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def add_level(
     image: Image,
     name: str,
@@ -109,6 +111,7 @@ def add_level(
     )
 
 
+@of_record
 def add_level_zeros(
     image: Image,
     name: str,
@@ -173,6 +176,7 @@ def add_level_zeros(
     )
 
 
+@of_record
 def remove_level(image: Image, level: int | str) -> Image:
     """The image without a level, and without its array, unless another multiscale of the group lists it too.
 
@@ -199,6 +203,7 @@ def remove_level(image: Image, level: int | str) -> Image:
     return evolve(image, levels=image.levels[:index] + image.levels[index + 1 :])
 
 
+@of_record
 def set_region(image: Image, level: int | str, region: Any, data: Any) -> Image:
     """The image with a region of one level overwritten; other levels stay as they are.
 

@@ -14,7 +14,7 @@ from ngff_fn.errors import NotThereError, Problem, WrongTypeError, counted, refu
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import channel_axis
 from ngff_fn.records.channels import channel_names
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import DEEPEST, Image, Level
 from ngff_fn.records.pixels import Pixels
 
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
@@ -66,6 +66,8 @@ def name_problems(image: Image, name: str, *, overwrite: bool = False) -> list[P
     reason = ""
     if not name or any(part in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
         reason = "is no path below the image. Give names with / between them, such as '0'."
+    elif len(parts) > DEEPEST:
+        reason = f"has {len(parts)} names, and at most {DEEPEST} may be. Give a shorter one."
     elif any(part.startswith("__") for part in parts):
         reason = "has a part that begins with __, which Zarr reserves. Give another."
     elif any(part in _METADATA for part in parts):

@@ -20,10 +20,12 @@ from ngff_fn.records.arrays import DTYPES, ArraySpec
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.image import Image, Level, paths_of_others
 from ngff_fn.records.pixels import METHODS, Method, downsample, fill
+from ngff_fn.records.subject import of_record
 
 _COMPLEX_METHODS: tuple[Method, ...] = ("mean", "stride")
 
 
+@of_record
 def with_pyramid(
     image: Image,
     levels: int | None = None,
@@ -107,6 +109,7 @@ def with_pyramid(
     return taller if method is None else _naming(taller, method)
 
 
+@of_record
 def without_pyramid(image: Image) -> Image:
     """The image with level 0 alone, and without what the multiscale says of how the others were made.
 

@@ -13,6 +13,7 @@ from ngff_fn.records.arrays import DTYPES
 from ngff_fn.records.channels import Channel, Window, channel_index, channel_names
 from ngff_fn.records.colors import color_from
 from ngff_fn.records.image import Image
+from ngff_fn.records.subject import of_record
 
 WINDOW_OF_NAME: dict[str, Window] = {
     "Retardance": Window(start=0, end=100, min=0, max=1000),
@@ -117,6 +118,7 @@ def with_channel(image: Image, name: str, **changes: Any) -> Image:
     return evolve(image, channels=(*channels[:index], evolve(channels[index], **changes), *channels[index + 1 :]))
 
 
+@of_record
 def set_channel_color(image: Image, name: str, color: str | Sequence[int]) -> Image:
     """The image with another color of one channel.
 
@@ -143,6 +145,7 @@ def set_channel_color(image: Image, name: str, color: str | Sequence[int]) -> Im
     return with_channel(image, name, color=has if has is not None and has.upper() == wanted else wanted)
 
 
+@of_record
 def set_channel_active(image: Image, name: str, active: bool = True) -> Image:  # noqa: FBT001, FBT002
     """The image with one channel shown, or not.
 

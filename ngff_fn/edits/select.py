@@ -21,10 +21,12 @@ from ngff_fn.records.channels import Channel, channel_names
 from ngff_fn.records.coordinates import effective_scale
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.pixels import Pixels, Region, downsample, fill, mosaic
+from ngff_fn.records.subject import of_record
 
 _TOLERANCE = 1e-6  # of one scale to another, relative: what is lost in writing a number with seven digits
 
 
+@of_record
 def crop(image: Image, axes: Mapping[str, Any] | None = None, /, **by_name: Any) -> Image:
     """A box of the image: of every level, and of the channels.
 

@@ -23,8 +23,10 @@ from ngff_fn.records.axes import axis_names, channel_axis
 from ngff_fn.records.channels import channel_names
 from ngff_fn.records.image import Image, Level, level_at
 from ngff_fn.records.regions import Region, extent
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def make_tiles(
     image: Image,
     name: str,
@@ -97,6 +99,7 @@ def _channel_problems(image: Image, tile: tuple[int, ...], left_out: int) -> lis
     return []
 
 
+@of_record
 def tile_shape(level: Level) -> tuple[int, ...]:
     """Elements of a tile per axis: those of a chunk along the last two axes, of the level along those before them.
 
@@ -110,6 +113,7 @@ def tile_shape(level: Level) -> tuple[int, ...]:
     return (*array.shape[:-2], *array.chunks[-2:])
 
 
+@of_record
 def tile_grid(level: Level) -> tuple[int, int]:
     """Rows and columns of tiles.
 
@@ -122,6 +126,7 @@ def tile_grid(level: Level) -> tuple[int, int]:
     return rows, columns
 
 
+@of_record
 def tile_region(level: Level, row: int, column: int, *, pre_dims: Sequence[Any] | None = None) -> Region:
     """The region of a tile: (start, stop) for each axis.
 
@@ -206,6 +211,7 @@ def _taken(entry: Any, size: int, location: str) -> tuple[int, int]:
     return index % size, index % size + 1
 
 
+@of_record
 def set_tile(
     image: Image, level: int | str, row: int, column: int, data: Any, *, pre_dims: Sequence[Any] | None = None
 ) -> Image:

@@ -13,8 +13,10 @@ from ngff_fn.errors import Problem, WrongTypeError, a_type, counted, refuse
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.coordinates import WHOLE
 from ngff_fn.records.image import Image, level_index
+from ngff_fn.records.subject import of_record
 
 
+@of_record
 def set_transform(
     image: Image,
     level: int | str,

@@ -20,6 +20,9 @@ DEFAULT_COMPRESSORS: tuple[FrozenMap, ...] = (
 )
 """Blosc with zstd, level 1, bit shuffle."""
 
+LARGEST = 2**63 - 1
+"""Elements along an axis at most: what the 64 bits of every implementation hold."""
+
 MAX_CHUNK_BYTES = 16 * 2**20
 
 # kind and bytes of one element, by Zarr v3 name

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
+from ngff_fn.records.subject import of_record
 
 if TYPE_CHECKING:
     from ngff_fn.records.image import Image
@@ -200,6 +201,7 @@ def axes_problems(axes: Sequence[Axis]) -> list[Problem]:
     return problems
 
 
+@of_record
 def axis_names(image: Image) -> tuple[str, ...]:
     """The names of the axes, lower-case, in the order of the array's dimensions.
 
@@ -210,6 +212,7 @@ def axis_names(image: Image) -> tuple[str, ...]:
     return tuple(axis.name.lower() for axis in image.axes)
 
 
+@of_record
 def axis_index(image: Image, name: str) -> int:
     """The dimension of an axis, matched without case.
 

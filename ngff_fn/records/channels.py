@@ -10,6 +10,7 @@ from attrs import field, frozen
 from ngff_fn.errors import NotThereError, Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.axes import channel_axis
+from ngff_fn.records.subject import of_record
 
 if TYPE_CHECKING:
     from ngff_fn.records.image import Image
@@ -54,6 +55,7 @@ class Channel:
     extra: FrozenMap = field(default=EMPTY)
 
 
+@of_record
 def channel_names(node: Image) -> tuple[str, ...]:
     """The names of the channels; without omero "0", "1" …, without a channel axis none.
 
@@ -70,6 +72,7 @@ def channel_names(node: Image) -> tuple[str, ...]:
     return tuple(map(str, range(node.levels[0].array.shape[axis])))
 
 
+@of_record
 def channel_index(node: Image, name: str) -> int:
     """The position of a channel along the channel axis.
 

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, counted
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.image import Image, level_at
+from ngff_fn.records.subject import of_record
 
 WHOLE = "*"
 """In the place of a level: the whole multiscale."""
 
 
+@of_record
 def scale(image: Image) -> dict[str, float]:
     """The voxel size of the image by axis name: of level 0, the multiscale's transformation included.
 
@@ -31,6 +33,7 @@ def scale(image: Image) -> dict[str, float]:
     return dict(zip(axis_names(image), effective_scale(image, 0), strict=True))
 
 
+@of_record
 def effective_scale(image: Image, level: int | str) -> tuple[float, ...]:
     """The size of one element of a level, per axis: the multiscale's scale times the level's.
 
@@ -57,6 +60,7 @@ def effective_scale(image: Image, level: int | str) -> tuple[float, ...]:
     return own if image.scale is None else tuple(a * b for a, b in zip(image.scale, own, strict=True))
 
 
+@of_record
 def effective_translation(image: Image, level: int | str) -> tuple[float, ...]:
     """Where the first element of a level is, per axis: multiscale scale × level translation + multiscale translation.
 
@@ -86,6 +90,7 @@ def effective_translation(image: Image, level: int | str) -> tuple[float, ...]:
     return moved if image.translation is None else tuple(a + b for a, b in zip(moved, image.translation, strict=True))
 
 
+@of_record
 def to_physical(image: Image, level: int | str, index: Sequence[float] | Mapping[str, float]) -> tuple[float, ...]:
     """Where an index of a level is, in the units of the axes: index × scale + translation, the level's effective ones.
 
@@ -113,6 +118,7 @@ def to_physical(image: Image, level: int | str, index: Sequence[float] | Mapping
     return tuple(at * size + start for at, size, start in zip(place, sizes, origin, strict=True))
 
 
+@of_record
 def to_index(image: Image, level: int | str, point: Sequence[float] | Mapping[str, float]) -> tuple[float, ...]:
     """The index of a level that is at a place, not rounded: (place - translation) / scale, the level's effective ones.
 

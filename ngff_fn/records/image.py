@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from attrs import field, frozen
 
 from ngff_fn.errors import NotThereError, OutOfRangeError, Problem, WrongTypeError
@@ -10,6 +12,7 @@ from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis, axis_names
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.pixels import Pixels
+from ngff_fn.records.subject import of_record
 
 
 @frozen(kw_only=True)
@@ -96,6 +99,7 @@ DEEPEST = 64
 """Names in the path of a node at most: what is deeper, no file system and no reader can be trusted with."""
 
 
+@of_record
 def level_index(image: Image, level: int | str) -> int:
     """The position of a level that is named by its path or its index.
 
@@ -116,13 +120,18 @@ def level_index(image: Image, level: int | str) -> int:
         if level not in paths:
             raise NotThereError(Problem("levels", f"no level {level!r}; {there}"))
         return paths.index(level)
-    if isinstance(level, bool) or not hasattr(level, "__index__"):
+    try:
+        position = None if isinstance(level, bool) else index(level)
+    except TypeError:  # of a class, and of an array of several elements, which have __index__ all the same
+        position = None
+    if position is None:
         raise WrongTypeError(Problem("levels", f"{level!r} is neither a path nor an index; {there}"))
-    if not -len(paths) <= level < len(paths):
+    if not -len(paths) <= position < len(paths):
         raise OutOfRangeError(Problem("levels", f"no level {level!r}; {there}"))
-    return int(level) % len(paths)
+    return position % len(paths)
 
 
+@of_record
 def level_at(node: Image, level: int | str) -> Level:
     """The level that is named by its path or its index.
 
@@ -138,6 +147,7 @@ def level_at(node: Image, level: int | str) -> Level:
     return node.levels[level_index(node, level)]
 
 
+@of_record
 def sizes(image: Image, level: int | str = 0) -> dict[str, int]:
     """Elements of a level by axis name.
 

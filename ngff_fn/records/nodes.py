@@ -9,6 +9,7 @@ from typing import TypeAlias, assert_never
 from ngff_fn.errors import NotThereError, Problem, UnsupportedError
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Root, Snapshot
+from ngff_fn.records.subject import of_record
 
 Node: TypeAlias = Image | Level
 """What a path below a root can name."""
@@ -30,6 +31,7 @@ def _counted(name: str) -> list[str | tuple[int, str]]:
     return [(len(part), part) if place % 2 else part for place, part in enumerate(text_and_numbers)]
 
 
+@of_record
 def listed(node: Node) -> tuple[str, ...]:
     """The paths of what the metadata of a node list, in natural order; what else lies in the store is not among it.
 
@@ -52,6 +54,7 @@ def listed(node: Node) -> tuple[str, ...]:
             assert_never(node)
 
 
+@of_record
 def node_at(root: Root, path: str) -> Node:
     """The record at a path below a root.
 
@@ -88,6 +91,7 @@ def node_at(root: Root, path: str) -> Node:
     raise NotThereError(Problem(repr(path), f"there is no such node; listed are: {', '.join(listed(root)) or 'none'}."))
 
 
+@of_record
 def is_root(snapshot: Snapshot) -> bool:
     """Whether a snapshot is of the outermost group of its store, and not of a node below that.
 
@@ -99,6 +103,7 @@ def is_root(snapshot: Snapshot) -> bool:
     return not snapshot.origin.path
 
 
+@of_record
 def is_leaf(node: Node) -> bool:
     """Whether the metadata list no group below a node: an image without labels, a level.
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from ngff_fn.errors import Problem
 from ngff_fn.records.snapshot import Snapshot
+from ngff_fn.records.subject import of_record
 from ngff_fn.rules.consistency import record_problems
 from ngff_fn.rules.image import IMAGE_RULES
 
 __all__ = ["record_problems", "validate"]
 
 
+@of_record
 def validate(snapshot: Snapshot) -> tuple[Problem, ...]:
     """All that is wrong or unwise about what was read, by the rules of its version.
 

@@ -9,8 +9,9 @@ from attrs import evolve
 
 from ngff_fn.codecs import array_problems, path_clashes, path_fault
 from ngff_fn.errors import Problem
+from ngff_fn.records.arrays import LARGEST
 from ngff_fn.records.axes import axes_problems
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import DEEPEST, Image, Level
 
 
 def record_problems(image: Image) -> list[Problem]:
@@ -66,6 +67,8 @@ def _level_problems(image: Image, index: int, level: Level) -> Iterator[Problem]
     place = f"levels[{index}]."
     yield from _vector_problems(image, place, level.scale, level.translation)
     fault = path_fault(level.path)
+    if not fault and level.path.count("/") >= DEEPEST:
+        fault = f"has more than {DEEPEST} names."
     if fault:
         message = f"{level.path!r} {fault} Take another name."
         yield Problem(f"{place}path", message, rule="image.datasets.path.required")
@@ -74,8 +77,11 @@ def _level_problems(image: Image, index: int, level: Level) -> Iterator[Problem]
         message = f"the pixels have the shape {level.pixels.shape}, and the array {array.shape}. They must agree."
         yield Problem(f"{place}pixels", message)
     for name, sizes, least in (("shape", array.shape, 0), ("chunks", array.chunks, 1), ("shards", array.shards, 1)):
-        if sizes is not None and (len(sizes) != len(array.shape) or any(size < least for size in sizes)):
-            message = f"{sizes} must have {len(array.shape)} sizes from {least} on. Mend it with rechunk."
+        if sizes is not None and (
+            len(sizes) != len(array.shape) or not all(least <= size <= LARGEST for size in sizes)
+        ):
+            cure = f"Take {'other pixels' if name == 'shape' else 'others, with rechunk'}."
+            message = f"{sizes} must have {len(array.shape)} sizes from {least} to {LARGEST}. {cure}"
             yield Problem(f"{place}array.{name}", message)
     if array.shards is not None and len(array.shards) == len(array.chunks):
         wrong = [shard % max(chunk, 1) for shard, chunk in zip(array.shards, array.chunks, strict=True)]
