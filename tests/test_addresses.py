@@ -119,7 +119,7 @@ def test_a_path_that_is_none_or_leads_out_is_refused(
     store: Any = MemoryStore() if kind == "memory" else tmp_path / "image.zarr"
     nf.create(store, image(), version="0.5")
     nf.create(tmp_path / "other", image(), version="0.5")
-    with pytest.raises(error, match="^path: "):
+    with pytest.raises(error, match=r"^path: "):
         DOORS[door](store, path)
 
 

@@ -206,5 +206,5 @@ def test_a_part_of_a_tile_is_refused_with_the_pre_dims_that_place_it(shape: tupl
 
 @pytest.mark.parametrize("ask", [tile_grid, tile_shape, lambda level: tile_region(level, 0, 0)])
 def test_tiles_are_asked_of_a_level(ask: Any) -> None:
-    with pytest.raises(WrongTypeError, match=r"level: an Image is no level. Give one, such as level_at\(image, '0'\)"):
+    with pytest.raises(WrongTypeError, match=r"level: an Image is no level. Give one, such as level_at"):
         ask(TILED)

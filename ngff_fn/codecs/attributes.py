@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ngff_fn.errors import DocumentError, NotThereError, Problem
+from ngff_fn.errors import DocumentError, NotThereError, Problem, WrongTypeError
 from ngff_fn.frozen_json import EMPTY, FrozenMap, freeze
 from ngff_fn.json_splice import JsonSyntaxError, parse
 from ngff_fn.records.snapshot import Documents, Snapshot
@@ -39,6 +39,8 @@ def ome_attributes(snapshot: Snapshot, path: str = "") -> FrozenMap:
     >>> ome_attributes(Snapshot(origin=Place(home=""), version="0.5", root=CELLS, documents=documents))
     FrozenMap({'version': '0.5'})
     """
+    if not isinstance(path, str):
+        raise WrongTypeError(Problem("path", f"{path!r} is no path. Give one such as '0', or '' for the root."))
     documents = snapshot.documents.of_node(path.strip("/"))
     if not documents:
         nodes = sorted({key.rpartition("/")[0] or "''" for key in snapshot.documents})

@@ -143,3 +143,15 @@ def number_problems(location: str, value: object, *, positive: bool) -> list[Pro
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """A list, a tuple or the like: what has items in an order and is no text."""
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def truth(value: Any, location: str) -> bool:
+    """Whether a switch is on.
+
+    >>> truth(1, "resize")
+    True
+    """
+    try:
+        return bool(value)
+    except ValueError as error:  # an array of several elements
+        raise WrongTypeError(Problem(location, f"{value!r} is neither True nor False. Give one of them.")) from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ngff_fn.edits.arguments import is_sequence, number
+from ngff_fn.edits.arguments import is_sequence, number, truth
 from ngff_fn.edits.cascade import cascaded
 from ngff_fn.edits.contrast import limits_from, renewed_window
 from ngff_fn.edits.rendering import checked_active, default_channel, default_window, dtype_of, with_channel, with_omero
@@ -21,7 +21,7 @@ from ngff_fn.errors import InvalidValueError, NotThereError, OutOfRangeError, Pr
 from ngff_fn.records.axes import axis_names, channel_axis
 from ngff_fn.records.channels import Window, channel_index, channel_names, unknown_channel
 from ngff_fn.records.colors import color_from
-from ngff_fn.records.coordinates import WHOLE
+from ngff_fn.records.coordinates import is_whole
 from ngff_fn.records.image import Image, level_index
 from ngff_fn.records.pixels import mosaic
 from ngff_fn.records.subject import of_record
@@ -77,7 +77,7 @@ def add_channel(
     (('DAPI', 'Cy5', 'GFP'), 'FFA500', [(3, 4, 64, 64), (3, 4, 32, 32)])
     """
     axis = _channel_axis(image)
-    image = _aligned(image) if resize else with_omero(image)
+    image = _aligned(image) if truth(resize, "resize") else with_omero(image)
     channels = image.channels or ()
     _refuse_name(image, name, f"omero.channels[{len(channels)}].label")
     place = _position(index, len(channels))
@@ -122,7 +122,7 @@ def rename_channel(image: Image, old: str, new: str) -> Image:
     ('DAPI', 'EGFP')
     """
     index = channel_index(image, old)
-    if new != old:
+    if not isinstance(new, str) or new != old:
         _refuse_name(image, new, f"omero.channels[{index}].label")
     return with_channel(image, old, label=new)
 
@@ -158,7 +158,7 @@ def update_channel(image: Image, name: str, target: int | str, data: Any) -> Ima
     ['Given', 'Downsample']
     """
     axis, place = _channel_axis(image), channel_index(image, name)
-    first = level_index(image, 0 if target == WHOLE else target)
+    first = level_index(image, 0 if is_whole(target) else target)
     level = image.levels[first]
     if place >= level.array.shape[axis]:
         message = f"the channel axis has {level.array.shape[axis]} elements, and {name!r} is number {place}."
@@ -166,7 +166,7 @@ def update_channel(image: Image, name: str, target: int | str, data: Any) -> Ima
             Problem(f"levels[{first}].shape", f"{message} Remove the channel, and add it with its data.")
         )
     slab = slab_of(level, axis, data)
-    slabs = cascaded(image, first, slab, along=axis) if target == WHOLE else (slab,)
+    slabs = cascaded(image, first, slab, along=axis) if is_whole(target) else (slab,)
     levels = list(image.levels)
     for position, made in enumerate(slabs, start=first):
         box = slab_region(levels[position].array.shape, axis, place, place + 1)

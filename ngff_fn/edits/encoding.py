@@ -30,7 +30,7 @@ from ngff_fn.records.pixels import (
     mosaic,
     select,
 )
-from ngff_fn.records.subject import of_record
+from ngff_fn.records.subject import items_of, of_record
 
 _ANY_DTYPE = frozenset({"transpose", "bytes"})  # filters and serializers that say nothing of the elements
 _INTEGERS = frozenset("bui")  # kinds whose range a window of new channels is
@@ -75,9 +75,10 @@ def rechunk(
     >>> [level.array.chunks for level in rechunk(CELLS, {"z": 1, "y": 32, "x": 32}).levels]
     [(1, 1, 32, 32), (1, 1, 32, 32)]
     """
-    named = range(len(image.levels)) if levels is None else levels
-    wanted = {level_index(image, level) for level in ([named] if isinstance(named, int | str) else named)}
-    chain = None if codecs == "keep" else codec_chain(codecs)
+    named: Any = range(len(image.levels)) if levels is None else levels
+    listed = None if isinstance(named, str) else items_of(named)
+    wanted = {level_index(image, level) for level in ([named] if listed is None else listed)}
+    chain = None if _is_kept(codecs) else codec_chain(codecs)
     changed: list[Level] = []
     for index, level in enumerate(image.levels):
         array = level.array
@@ -89,6 +90,10 @@ def rechunk(
     return evolve(image, levels=tuple(changed))
 
 
+def _is_kept(argument: object) -> bool:
+    return isinstance(argument, str) and argument == "keep"
+
+
 def _recut(image: Image, array: ArraySpec, chunks: Any, shards_ratio: Any) -> ArraySpec:
     ratio: tuple[int, ...] | None = None
     if array.shards is not None:
@@ -96,11 +101,11 @@ def _recut(image: Image, array: ArraySpec, chunks: Any, shards_ratio: Any) -> Ar
     block = array.chunks
     if chunks is None:
         block = default_chunks(array.shape, array.itemsize)
-    elif chunks != "keep":
+    elif not _is_kept(chunks):
         block = integers_by_axis(image, "chunks", chunks, default=block)
     if shards_ratio is None:
         ratio = None
-    elif shards_ratio != "keep":
+    elif not _is_kept(shards_ratio):
         ratio = integers_by_axis(image, "shards_ratio", shards_ratio, default=ratio or (1,) * len(block))
     index = array.shard_index if ratio is not None else None
     shards = None if ratio is None else tuple(map(int.__mul__, block, ratio))

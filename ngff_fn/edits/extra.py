@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -119,7 +120,7 @@ def remove_extra(record: Record, key: str, *, section: str | None = None) -> Rec
     """
     name = _section(record, section)
     members = _members(record, name)
-    if key not in members:
+    if not isinstance(key, str) or key not in members:
         there = ", ".join(members) or "none"
         raise NotThereError(Problem(f"extra.{name}".rstrip("."), f"no key {key!r}; there is: {there}."))
     return _with_members(record, name, members.without(key))
@@ -131,7 +132,7 @@ def _section(record: AnyRecord, section: str | None) -> str:
         message = f"{a_type(record)} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
         raise WrongTypeError(Problem("record", message))
     name = next(iter(sections)) if section is None else section
-    if name not in sections:
+    if not isinstance(name, str) or name not in sections:
         there = ", ".join(filter(None, sections)) or "none"
         message = f"{type(record).__name__} has no section {name!r} that keys can be set in; it has: {there}."
         raise InvalidValueError(Problem("section", message))
@@ -154,6 +155,9 @@ def _with_members(record: Record, section: str, members: FrozenMap) -> Record:
 
 
 def _json(value: Any) -> Json:
+    if _depth(value) > _DEEPEST:
+        message = f"objects and lists are more than {_DEEPEST} deep in one another, which few programs can read."
+        raise InvalidValueError(Problem("value", f"{message} Make it flatter."))
     try:
         frozen = freeze(value)
     except TypeError as error:
@@ -161,6 +165,23 @@ def _json(value: Any) -> Json:
     if not _finite(frozen):
         raise InvalidValueError(Problem("value", "JSON has no NaN and no infinity. Write them as text."))
     return frozen
+
+
+_DEEPEST = 90  # a document is read and written to a depth of 100, with all that is around the value
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are in one another, as far as it matters."""
+    depth, inside = -1, [value]
+    while inside and depth <= _DEEPEST:
+        inside = [
+            item
+            for outer in inside
+            if isinstance(outer, Mapping | list | tuple)
+            for item in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        depth += 1
+    return depth
 
 
 def _finite(value: Json) -> bool:

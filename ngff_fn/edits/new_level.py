@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ngff_fn.edits.arguments import by_axis, is_sequence, number_problems
+from ngff_fn.edits.arguments import by_axis, is_sequence, number_problems, truth
 from ngff_fn.edits.rendering import with_default_channels
 from ngff_fn.errors import NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.arrays import ArraySpec
@@ -39,7 +39,7 @@ def with_new_level(
     problems = name_problems(image, name, overwrite=overwrite)
     axis = channel_axis(image)
     names = channel_names(evolve(image, levels=others))
-    if check_shape and axis is not None and names and array.shape[axis] > len(names):
+    if truth(check_shape, "check_shape") and axis is not None and names and array.shape[axis] > len(names):
         has = f"the image has names for {len(names)}: {', '.join(names)}"
         cure = "Add channels first, or say check_shape=False."
         problems.append(Problem("data.shape", f"{counted(array.shape[axis], 'channel')}, and {has}. {cure}"))

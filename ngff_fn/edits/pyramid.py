@@ -99,7 +99,7 @@ def with_pyramid(
         refuse(_shape_problems(axes, factors, chunks))
         return image if method is None else _made_again(image, method)
     steps = _factors(image, axes, factors)
-    if chunks not in ("keep", "halve"):
+    if not isinstance(chunks, str) or chunks not in ("keep", "halve"):
         raise InvalidValueError(Problem("chunks", f"{chunks!r} is neither 'keep' nor 'halve'. Take one of them."))
     refuse(_height_problems(image.levels[0].array.shape, steps, wanted))
     made = [image.levels[0]]
@@ -129,7 +129,7 @@ def without_pyramid(image: Image) -> Image:
 def _method_problems(image: Image, method: object) -> list[Problem]:
     if method is None:
         return []
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         return [Problem("method", f"{method!r} is no method. Take one of {', '.join(METHODS)}, or None for no pixels.")]
     dtypes = {level.array.dtype for level in image.levels if DTYPES.get(level.array.dtype, "c")[0] == "c"}
     if method in _COMPLEX_METHODS:
@@ -143,7 +143,7 @@ def _shape_problems(axes: Any, factors: Any, chunks: Any) -> list[Problem]:
     is_default = {
         "axes": letters == "zyx",
         "factors": isinstance(factors, Integral) and factors == 2,
-        "chunks": chunks == "keep",
+        "chunks": isinstance(chunks, str) and chunks == "keep",
     }
     message = "the pyramid that is there is made again as it is. Take it away with without_pyramid first, or leave"
     return [Problem(name, f"{message} {name} out.") for name, is_same in is_default.items() if not is_same]

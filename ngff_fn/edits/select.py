@@ -14,14 +14,23 @@ from ngff_fn.edits.cascade import factors_between, method_of
 from ngff_fn.edits.fill_values import background
 from ngff_fn.edits.regions import bounds_by_axis
 from ngff_fn.edits.slabs import slab_region
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, UnsupportedError, WrongTypeError, counted, refuse
+from ngff_fn.errors import (
+    InvalidValueError,
+    NotThereError,
+    Problem,
+    UnsupportedError,
+    WrongTypeError,
+    a_type,
+    counted,
+    refuse,
+)
 from ngff_fn.records import pixels as recipes
 from ngff_fn.records.axes import Axis, axis_index, axis_names, channel_axis
 from ngff_fn.records.channels import Channel, channel_names
 from ngff_fn.records.coordinates import effective_scale
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.pixels import Pixels, Region, downsample, fill, mosaic
-from ngff_fn.records.subject import of_record
+from ngff_fn.records.subject import items_of, of_record
 
 _TOLERANCE = 1e-6  # of one scale to another, relative: what is lost in writing a number with seven digits
 
@@ -165,7 +174,10 @@ def concatenate(images: Iterable[Image], *, axis: str) -> Image:
     >>> [level.array.shape for level in longer.levels]
     [(2, 8, 64, 64), (2, 8, 32, 32)]
     """
-    parts = tuple(images)
+    listed = items_of(images)
+    if listed is None:
+        raise WrongTypeError(Problem("images", f"{a_type(images)} is no list of images. Put them into one."))
+    parts: tuple[Image, ...] = tuple(listed)
     if not parts or not all(isinstance(part, Image) for part in parts):
         strange = ", ".join(sorted({type(part).__name__ for part in parts if not isinstance(part, Image)}))
         message = (

@@ -9,16 +9,7 @@ from ngff_fn.edits.arguments import is_array, is_sequence
 from ngff_fn.edits.arrays import integer
 from ngff_fn.edits.levels import add_level_zeros, set_region
 from ngff_fn.edits.regions import bounds
-from ngff_fn.errors import (
-    InvalidValueError,
-    NgffError,
-    OutOfRangeError,
-    Problem,
-    WrongTypeError,
-    a_type,
-    counted,
-    refuse,
-)
+from ngff_fn.errors import InvalidValueError, NgffError, OutOfRangeError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.axes import axis_names, channel_axis
 from ngff_fn.records.channels import channel_names
 from ngff_fn.records.image import Image, Level, level_at
@@ -109,7 +100,7 @@ def tile_shape(level: Level) -> tuple[int, ...]:
     >>> tile_shape(CELLS.levels[0])
     (2, 4, 64, 64)
     """
-    array = _tiled(level).array
+    array = level.array
     return (*array.shape[:-2], *array.chunks[-2:])
 
 
@@ -121,7 +112,7 @@ def tile_grid(level: Level) -> tuple[int, int]:
     >>> tile_grid(CELLS.levels[0])
     (1, 1)
     """
-    array = _tiled(level).array
+    array = level.array
     rows, columns = (-(-size // chunk) for size, chunk in zip(array.shape[-2:], array.chunks[-2:], strict=True))
     return rows, columns
 
@@ -174,13 +165,6 @@ def tile_region(level: Level, row: int, column: int, *, pre_dims: Sequence[Any] 
     places = zip((int(row), int(column)), shape[-2:], chunks[-2:], strict=True)
     tile = [(at * chunk, min((at + 1) * chunk, size)) for at, size, chunk in places]
     return (*_before(shape[:-2], pre_dims), *tile)
-
-
-def _tiled(level: object) -> Level:
-    if not isinstance(level, Level):
-        message = f"{a_type(level)} is no level. Give one, such as level_at(image, '0')."
-        raise WrongTypeError(Problem("level", message))
-    return level
 
 
 def _before(shape: tuple[int, ...], pre_dims: Any) -> Region:

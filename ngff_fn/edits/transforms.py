@@ -11,9 +11,9 @@ from ngff_fn.edits.arguments import by_axis, number_problems
 from ngff_fn.edits.coordinates import Vector, refuse_no_floats, with_level, with_multiscale
 from ngff_fn.errors import Problem, WrongTypeError, a_type, counted, refuse
 from ngff_fn.records.axes import axis_names
-from ngff_fn.records.coordinates import WHOLE
+from ngff_fn.records.coordinates import is_whole
 from ngff_fn.records.image import Image, level_index
-from ngff_fn.records.subject import of_record
+from ngff_fn.records.subject import items_of, of_record
 
 
 @of_record
@@ -59,7 +59,7 @@ def set_transform(
     Traceback (most recent call last):
     ngff_fn.errors.InvalidValueError: scale: 3 numbers for 2 axes. Give one for each of y, x.
     """
-    index = None if level == WHOLE else level_index(image, level)
+    index = None if is_whole(level) else level_index(image, level)
     location = "" if index is None else f"levels[{index}]"
     if (transforms is None) == (scale is None and translation is None):
         message = "give a scale, a translation or both, or else a list of transforms."
@@ -89,10 +89,11 @@ _Step: TypeAlias = tuple[str, Vector]
 
 
 def _listed(transforms: Iterable[Mapping[str, Any]], location: str) -> list[Any]:
-    if isinstance(transforms, Mapping | str) or not isinstance(transforms, Iterable):
+    listed = None if isinstance(transforms, Mapping | str) else items_of(transforms)
+    if listed is None:
         message = f"{a_type(transforms)} is no list of transformations. Put it into one."
         raise WrongTypeError(Problem(f"{location}.transforms".lstrip("."), message))
-    return list(transforms)
+    return listed
 
 
 def _step(image: Image, location: str, transform: object, problems: list[Problem]) -> _Step:
@@ -118,10 +119,10 @@ def _vector(image: Image, location: str, kind: str, values: object, problems: li
         found, wrong = by_axis(image, location, values, {})
         problems += wrong
         values = [found[axis] for axis in sorted(found)]
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    numbers = None if isinstance(values, str) else items_of(values)
+    if numbers is None:
         problems.append(Problem(location, f"{values!r} is not a number for each of {', '.join(names)}. Give a list."))
         return ()
-    numbers = list(values)
     if len(numbers) != len(names):
         message = f"{counted(len(numbers), 'number')} for {len(names)} axes. Give one for each of {', '.join(names)}."
         problems.append(Problem(location, message))

@@ -22,11 +22,13 @@ from ngff_fn.errors import (
     StoreExistsError,
     StoreNotFoundError,
     UnsupportedError,
+    WrongTypeError,
 )
 from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
 from ngff_fn.records.snapshot import VERSIONS, Documents, Mode, Snapshot, Version
+from ngff_fn.records.subject import items_of
 
 LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
 LATER = {"hcs": "plates", "bf2raw": "bioformats2raw collections"}
@@ -232,11 +234,11 @@ def _check_arguments(layout: str, mode: str, version: str, select: str | None) -
         ("layout", layout, get_args(LayoutName)),
         ("mode", mode, ("r", "r+", "a", "w", "w-")),
     ):
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             problems.append(Problem(name, f"{value!r} is none of {', '.join(map(repr, allowed))}."))
     if problems:
         raise InvalidValueError(*problems)
-    if version not in VERSIONS:
+    if not isinstance(version, str) or version not in VERSIONS:
         message = f"{version!r} is not supported. Use '0.4' (Zarr v2) or '0.5' (Zarr v3)."
         raise UnsupportedError(Problem("version", message))
     if select is not None:
@@ -252,7 +254,11 @@ def _empty_image(layout: str, channel_names: Iterable[str] | None, axes: str | I
     if layout in LATER:
         raise UnsupportedError(Problem("layout", f"{LATER[layout]} are not supported yet. Create an image: 'fov'."))
     image = Image(axes=DEFAULT_AXES if axes is None else axes_from(axes))
-    names = None if channel_names is None else tuple(channel_names)
+    listed = None if isinstance(channel_names, str) else items_of(channel_names)
+    if channel_names is not None and (listed is None or not all(isinstance(name, str) for name in listed)):
+        message = f"{channel_names!r} is no list of names. Give one, such as ['DAPI', 'GFP']."
+        raise WrongTypeError(Problem("channel_names", message))
+    names = None if listed is None else tuple(listed)
     if channel_axis(image) is None:
         if names:
             message = "the image has no channel axis. Leave the names out, or add the axis."

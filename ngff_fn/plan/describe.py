@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, assert_never
 
+from ngff_fn.errors import Problem, WrongTypeError, a_type
 from ngff_fn.json_splice import parse
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, extent, pieces
@@ -24,6 +25,8 @@ def describe(plan: Plan) -> str:
     >>> print(describe(diff(base, base.root)))
     nothing to do
     """
+    if not isinstance(plan, Plan):
+        raise WrongTypeError(Problem("plan", f"{a_type(plan)} is no plan. Give what diff returned."))
     if not plan.operations:
         return "nothing to do"
     puts = [operation for operation in plan.operations if isinstance(operation, PutDocument)]

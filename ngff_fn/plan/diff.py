@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ngff_fn import codecs, rules
-from ngff_fn.errors import InvalidValueError, Problem, refuse
+from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTypeError, a_type, refuse
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
 from ngff_fn.records.image import Image, Level, paths_of_others
 from ngff_fn.records.pixels import Fill, Stored, leaves
-from ngff_fn.records.snapshot import Documents, Root, Snapshot
+from ngff_fn.records.snapshot import VERSIONS, Documents, Root, Snapshot
 
 
 def diff(base: Snapshot, wanted: Root) -> Plan:
@@ -27,7 +27,12 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
     Raises
     ------
     InvalidValueError
-        With all problems, where the value is not consistent in itself, or the version cannot express it.
+        With all problems, where the value is not consistent in itself, or the version cannot express it; where an array
+        that another multiscale lists would change.
+    UnsupportedError
+        Another version than 0.4 and 0.5.
+    WrongTypeError
+        What is no snapshot, or no image.
 
     >>> from ngff_fn.codecs import snapshot_from
     >>> axes = {"axes": [{"name": "y"}, {"name": "x"}]}
@@ -35,6 +40,7 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
     >>> diff(base, base.root).operations
     ()
     """
+    _refuse_others(base, wanted)
     problems = [*rules.record_problems(wanted), *codecs.expression_problems(wanted, base.version)]
     refuse(problems, InvalidValueError)
     if base.mode in ("w", "w-"):
@@ -44,6 +50,18 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
     refuse([*_other_labels(base.root, wanted), *_changes_for_others(base.root, wanted)])
     operations = tuple(_in_order(_changes(base, wanted)))
     return Plan(base=base, operations=operations, compare=tuple(_compared(base, operations)) if operations else ())
+
+
+def _refuse_others(base: object, wanted: object) -> None:
+    if not isinstance(base, Snapshot):
+        message = f"{a_type(base)} is no snapshot. Give what open_ome_zarr returned."
+        raise WrongTypeError(Problem("base", message))
+    if not isinstance(wanted, Image):
+        message = f"{a_type(wanted)} is no image. Give what edits made of snapshot.root; every edit returns the image."
+        raise WrongTypeError(Problem("wanted", message))
+    if not isinstance(base.version, str) or base.version not in VERSIONS:
+        message = f"{base.version!r} is not supported. Use '0.4' (Zarr v2) or '0.5' (Zarr v3)."
+        raise UnsupportedError(Problem("version", message))
 
 
 def applied(plan: Plan) -> Documents:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from ngff_fn.errors import InvalidValueError, NotThereError, Problem, refuse
+from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
-from ngff_fn.records.subject import of_record
+from ngff_fn.records.subject import items_of, of_record
 
 if TYPE_CHECKING:
     from ngff_fn.records.image import Image
@@ -146,11 +146,22 @@ def axes_from(axes: str | Iterable[str | Axis]) -> tuple[Axis, ...]:
     ------
     InvalidValueError
         Where a name appears twice, or the axes are not 2 to 5, or no valid order (specification, "axes").
+    WrongTypeError
+        (a TypeError) for what is neither names nor ``Axis`` records.
 
     >>> [(axis.name, axis.type, axis.unit) for axis in axes_from("cyx")]
     [('c', 'channel', None), ('y', 'space', 'micrometer'), ('x', 'space', 'micrometer')]
     """
-    made = tuple(axis if isinstance(axis, Axis) else _axis_of_name(axis) for axis in axes)
+    listed = None if isinstance(axes, Mapping | bytes) else items_of(axes)
+    refuse(
+        (
+            Problem("axes", f"{axis!r} is neither a name nor an Axis. Give names, as in 'czyx' or ['z', 'y', 'x'].")
+            for axis in ([axes] if listed is None else listed)
+            if not isinstance(axis, str | Axis)
+        ),
+        WrongTypeError,
+    )
+    made = tuple(axis if isinstance(axis, Axis) else _axis_of_name(axis) for axis in listed or ())
     refuse(axes_problems(made))
     return made
 

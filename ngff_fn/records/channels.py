@@ -87,7 +87,7 @@ def channel_index(node: Image, name: str) -> int:
     0
     """
     names = channel_names(node)
-    if name not in names:
+    if not isinstance(name, str) or name not in names:
         raise NotThereError(unknown_channel(name, names, "omero.channels"))
     return names.index(name)
 

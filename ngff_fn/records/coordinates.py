@@ -17,6 +17,11 @@ WHOLE = "*"
 """In the place of a level: the whole multiscale."""
 
 
+def is_whole(level: object) -> bool:
+    """Whether the whole multiscale is meant, and not a level."""
+    return isinstance(level, str) and level == WHOLE
+
+
 @of_record
 def scale(image: Image) -> dict[str, float]:
     """The voxel size of the image by axis name: of level 0, the multiscale's transformation included.
@@ -54,7 +59,7 @@ def effective_scale(image: Image, level: int | str) -> tuple[float, ...]:
     >>> effective_scale(CELLS, 1), effective_scale(evolve(CELLS, scale=(1.0, 2.0, 2.0, 2.0)), 1)
     ((1.0, 0.5, 0.5, 0.5), (1.0, 1.0, 1.0, 1.0))
     """
-    if level == WHOLE:
+    if is_whole(level):
         return image.scale or (1.0,) * len(image.axes)
     own = level_at(image, level).scale
     return own if image.scale is None else tuple(a * b for a, b in zip(image.scale, own, strict=True))
@@ -83,7 +88,7 @@ def effective_translation(image: Image, level: int | str) -> tuple[float, ...]:
     ((0.0, 0.0, 0.125, 0.125), (0.0, 0.0, 10.25, 10.25))
     """
     none = (0.0,) * len(image.axes)
-    if level == WHOLE:
+    if is_whole(level):
         return image.translation or none
     own = level_at(image, level).translation or none
     moved = own if image.scale is None else tuple(a * b for a, b in zip(image.scale, own, strict=True))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias, assert_never
 
-from ngff_fn.errors import NotThereError, Problem, UnsupportedError
+from ngff_fn.errors import NotThereError, Problem, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Root, Snapshot
 from ngff_fn.records.subject import of_record
@@ -71,6 +71,8 @@ def node_at(root: Root, path: str) -> Node:
         (a KeyError) that names what there is.
     UnsupportedError
         For labels, which this version does not read.
+    WrongTypeError
+        (a TypeError) for what is no path.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> node_at(CELLS, "1") is CELLS.levels[1]
@@ -79,6 +81,8 @@ def node_at(root: Root, path: str) -> Node:
     Traceback (most recent call last):
     ngff_fn.errors.NotThereError: '2': there is no such node; listed are: 0, 1.
     """
+    if not isinstance(path, str):
+        raise WrongTypeError(Problem("path", f"{path!r} is no path. Give one such as '0', or '' for the root."))
     wanted = path.strip("/")
     if not wanted:
         return root

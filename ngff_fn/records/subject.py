@@ -20,8 +20,8 @@ def of_record(function: Function) -> Function:
     Parameters
     ----------
     function
-        Its first parameter is annotated as ``Image``, ``Root``, ``Level``, ``Node`` or ``Snapshot``. Its name, signature
-        and types stay, and it pickles.
+        Its first parameter is annotated as ``Image``, ``Root``, ``Level``, ``Node`` or ``Snapshot``. Its name,
+        signature and types stay, and it pickles.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def of_record(function: Function) -> Function:
     >>> from ngff_fn.records.image import sizes
     >>> sizes(3)
     Traceback (most recent call last):
-    ngff_fn.errors.WrongTypeError: image: an int was given to sizes, which takes an Image. Give snapshot.root, ...
+    ngff_fn.errors.WrongTypeError: image: an int is no image. Give one, such as snapshot.root.
     """
     name, annotation = next(iter(function.__annotations__.items()))
     known: set[type] = set()
@@ -40,7 +40,7 @@ def of_record(function: Function) -> Function:
     def checked(*arguments: Any, **keywords: Any) -> Any:
         subject = arguments[0] if arguments else keywords.get(name, absent)
         if subject.__class__ not in known and subject is not absent:
-            refuse_other(subject, annotation, name, function)
+            refuse_other(subject, annotation, name)
             mark_known(subject.__class__)
         return function(*arguments, **keywords)
 
@@ -49,27 +49,33 @@ def of_record(function: Function) -> Function:
     return cast("Function", wraps(function)(named))
 
 
-_CURES = {
-    "Image": "Give snapshot.root, or what an edit made of it.",
-    "Level": "Give one of image.levels.",
-    "Snapshot": "Give what open_ome_zarr returned.",
+def items_of(value: Any) -> list[Any] | None:
+    """What is in something that can be gone through; None for what cannot, an array without dimensions among it.
+
+    >>> items_of(range(2)), items_of(3)
+    ([0, 1], None)
+    """
+    try:
+        items = iter(value)
+    except TypeError:
+        return None
+    return list(items)
+
+
+_WANTED = {
+    "Image": "is no image. Give one, such as snapshot.root.",
+    "Root": "is no image. Give one, such as snapshot.root.",
+    "Level": "is no level. Give one, such as level_at(image, '0').",
+    "Node": "is neither an image nor a level. Give one, such as snapshot.root.",
+    "Snapshot": "is no snapshot. Give one, such as open_ome_zarr returns.",
 }
 
 
-def _refuse_other(subject: object, annotation: str, name: str, function: Callable[..., Any]) -> None:
+def _refuse_other(subject: object, annotation: str, name: str) -> None:
     from ngff_fn.records.image import Image, Level
     from ngff_fn.records.snapshot import Snapshot
 
-    kinds: dict[str, tuple[type, ...]] = {
-        "Image": (Image,),
-        "Root": (Image,),
-        "Level": (Level,),
-        "Node": (Image, Level),
-        "Snapshot": (Snapshot,),
-    }
-    wanted = kinds[annotation]
-    if not isinstance(subject, wanted):
-        takes = " or ".join(f"{'an' if kind is Image else 'a'} {kind.__name__}" for kind in wanted)
+    kinds: dict[str, type | tuple[type, ...]] = {"Level": Level, "Node": (Image, Level), "Snapshot": Snapshot}
+    if not isinstance(subject, kinds.get(annotation, Image)):
         given = f"the class {subject.__name__}" if isinstance(subject, type) else a_type(subject)
-        message = f"{given} was given to {function.__name__}, which takes {takes}. {_CURES[wanted[0].__name__]}"
-        raise WrongTypeError(Problem(name, message))
+        raise WrongTypeError(Problem(name, f"{given} {_WANTED[annotation]}"))

@@ -58,8 +58,10 @@ def _is_sound(level: Level, ndim: int) -> bool:
         and all(map(isfinite, (*level.scale, *offsets)))
         and min(array.shape) >= 0
         and min(array.chunks) >= 1
+        and max(*array.shape, *array.chunks) <= LARGEST
         and level.pixels.shape == array.shape
         and not path_fault(level.path)
+        and level.path.count("/") < DEEPEST
     )
 
 
