@@ -377,3 +377,29 @@ def test_a_store_in_memory_goes_the_same_way(version: Any, path: str) -> None:
     nf.create(store, nf.image_from(DATA[0], axes="yx"), version=version, overwrite=True)
     np.testing.assert_array_equal(nf.to_numpy(store, "0"), DATA[0])
     assert not [key for key in memory._store_dict if "ngff_fn/" in key]
+
+
+def test_an_image_is_not_created_below_consolidated_metadata(version: Any, tmp_path: Path) -> None:
+    home = zarr.open_group(tmp_path / "home.zarr", mode="w", zarr_format=2 if version == "0.4" else 3)
+    home.create_group("x")
+    zarr.consolidate_metadata(tmp_path / "home.zarr")
+    before = files_below(tmp_path)
+    with pytest.raises(nf.UnsupportedError, match="consolidated metadata"):
+        nf.create(tmp_path / "home.zarr" / "image", nf.image_from(DATA[0], axes="yx"), version=version)
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("plan", [None, "plan", 3])
+def test_what_is_no_plan_is_refused(plan: Any, store: Path) -> None:
+    with pytest.raises(nf.WrongTypeError, match="is no plan"):
+        nf.commit(store, plan)
+
+
+def test_what_is_no_edit_is_refused(store: Path) -> None:
+    root = nf.open_ome_zarr(store).root
+    edits: list[Any] = [5, root, lambda _: None]
+    for edit in edits:
+        with pytest.raises(nf.WrongTypeError):
+            nf.update(store, edit)
+    with pytest.raises(nf.WrongTypeError, match="timeout"):
+        nf.update(store, c.set_scale(y=2.0), timeout="x")  # type: ignore[arg-type]

@@ -35,7 +35,16 @@ from ngff_fn.effects.transaction import (
     refuse_unwritable,
 )
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import ConflictError, InvalidValueError, NgffError, Problem, StoreError
+from ngff_fn.errors import (
+    ConflictError,
+    InvalidValueError,
+    NgffError,
+    Problem,
+    StoreError,
+    WrongTypeError,
+    a_type,
+    refuse,
+)
 from ngff_fn.plan.diff import applied, diff
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument
 from ngff_fn.records.image import Place
@@ -140,7 +149,7 @@ def commit(
     >>> commit(store, diff(empty, empty.root)).snapshot.version
     '0.4'
     """
-    _check_options(durability)
+    _check_options(plan, durability)
     address = address_of(store)
     _check_plan(address, plan)
     work = Work(
@@ -154,10 +163,10 @@ def commit(
     )
     if not plan.operations:
         return Committed(plan=plan, place=address.place)
+    refuse_consolidated(work.address, plan)
     if plan.base.mode in ("w", "w-"):
         return _committed(work, create_new(work))
     _clean_beside(work.address.files)
-    refuse_consolidated(work.address, plan)
     moment = _commit_documents(work) if _only_documents(plan) else _commit_staged(work)
     return _committed(work, moment)
 
@@ -228,6 +237,7 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     >>> update(store, c.set_scale(y=0.5)).snapshot.root.levels[0].scale
     (0.5, 1.0)
     """
+    _check_update(edits, timeout)
     deadline, pause, replays = time.monotonic() + timeout, 0.001, 0
     while True:
         address = address_of(store)
@@ -246,9 +256,23 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
             return evolve(done, replays=replays)
 
 
-def _check_options(durability: str) -> None:
-    if durability not in ("power", "process"):
+def _check_options(plan: Plan, durability: str) -> None:
+    if not isinstance(plan, Plan):
+        message = f"{a_type(plan)} is no plan. Give what diff(snapshot, wanted) returns."
+        raise WrongTypeError(Problem("plan", message))
+    if not isinstance(durability, str) or durability not in ("power", "process"):
         raise InvalidValueError(Problem("durability", f"{durability!r} is neither 'power' nor 'process'."))
+
+
+def _check_update(edits: tuple[object, ...], timeout: object) -> None:
+    problems = [
+        Problem(f"edits[{index}]", f"{a_type(edit)} is no function. Give a step, such as curried.set_scale(z=0.25).")
+        for index, edit in enumerate(edits)
+        if not callable(edit)
+    ]
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        problems.append(Problem("timeout", f"{a_type(timeout)} is no number of seconds. Give one."))
+    refuse(problems, WrongTypeError)
 
 
 def _check_plan(address: Address, plan: Plan) -> None:
