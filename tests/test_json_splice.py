@@ -553,7 +553,7 @@ def test_a_pointer_reads_like_a_path() -> None:
     [
         (b"", 1, 1, "the document is empty"),
         (b"\xef\xbb\xbf \n", 1, 1, "the document is empty"),
-        (b'{"a": 1,}', 1, 9, "Expecting property name"),
+        (b'{"a": 1, 2}', 1, 10, "Expecting property name"),
         (b"[1, 2] 3", 1, 8, "Extra data"),
         (b'{\n "a": 1, // no\n "b": 2}', 2, 10, "Expecting property name"),
         (b'["a\nb"]', 1, 4, "Invalid control character$"),

@@ -18,9 +18,9 @@ STRING = r'"(?:[^"\\]++|\\.)*+"?'
 class JsonSyntaxError(ValueError):
     """A text that is not JSON, or not JSON that can be trusted: why, and where (``line`` and ``column`` from 1 on).
 
-    >>> parse(b'{"a": 1,}')
+    >>> parse(b'{"a": 1, 2}')
     Traceback (most recent call last):
-    ngff_fn.json_splice.syntax.JsonSyntaxError: line 1, column 9: Expecting property name enclosed in double quotes
+    ngff_fn.json_splice.syntax.JsonSyntaxError: line 1, column 10: Expecting property name enclosed in double quotes
     """
 
     def __init__(self, reason: str, line: int, column: int) -> None:
