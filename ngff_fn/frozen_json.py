@@ -82,6 +82,9 @@ def freeze(value: Any) -> Json:
     >>> freeze({"scale": [1, 0.5], "name": None})
     FrozenMap({'scale': (1, 0.5), 'name': None})
     """
+    if value.__class__ in _PLAIN:  # most values; a short cut
+        frozen: Json = value
+        return frozen
     match value:
         case None | bool() | int() | float() | str() | FrozenMap():
             return value
@@ -134,6 +137,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 _SCALARS = frozenset({str, int, bool, type(None)})
+_PLAIN = _SCALARS | {float}
 
 
 def _hashed(value: Json) -> object:

@@ -85,7 +85,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield from _places(member, (*path, key))
 
 
-def _changed(text: bytes) -> Iterator[dict[str, Any]]:
+def changed_documents(text: bytes) -> Iterator[dict[str, Any]]:
     """A document with one thing changed: each value replaced, left out, twice there, or with another beside it."""
     for *path, key in _places(json.loads(text)):
         for odd in (*ODD, "leave out", "add", "twice"):
@@ -108,7 +108,7 @@ def test_what_thorough_readers_would_note_makes_short_cuts_decline(version: Vers
     sound = SOUND[version]
     counts = set()
     for key, text in sound.items():
-        for document in _changed(text):
+        for document in changed_documents(text):
             counts.add(_short_cuts({**sound, **as_texts({key: document})}))
     assert {2, 3} <= counts
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ngff_fn.effects.evaluate import evaluated
 from ngff_fn.effects.pixels import stage_pixels
 from ngff_fn.effects.units import units
-from ngff_fn.errors import ConflictError, InvalidValueError, StoreError
+from ngff_fn.errors import ConflictError, InvalidValueError, StoreError, StoreExistsError
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.pixels import METHODS, Pixels, Region, downsample, fill, given, mosaic, select, whole
 from ngff_fn.records.snapshot import Version
@@ -276,7 +276,7 @@ def test_workers_that_die_are_an_error_that_says_so(tmp_path: Path) -> None:
 def test_a_chunk_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     home, array = Home(tmp_path), spec((4, 4), (2, 2))
     home.files.write("0/c/1/0/in the way", b"")
-    with pytest.raises(StoreError, match="0/c/1/0: "):
+    with pytest.raises(StoreExistsError, match="0/c/1/0: "):
         stage(home, "0", array, given(counted((4, 4))))
 
 

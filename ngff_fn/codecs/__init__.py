@@ -1,18 +1,18 @@
 """Documents <-> records: the only package that knows the versions of OME-NGFF, and of Zarr.
 
-versions     which version documents are of, and what kind of node
-decoding     documents -> image, with all that is wrong; where the levels are
+versions     which version documents are of
+decoding     documents -> image, with all that is wrong; what kind of node, where the levels are
 encoding     image, level -> documents, written onto those that are there
 converters   one cattrs converter per version: a hook for each record, in the file that has its name
 consistency  whether arrays fit their image
 """
 
 from ngff_fn.codecs.consistency import array_problems
-from ngff_fn.codecs.decoding import Decoded, decode, level_paths, snapshot_from
+from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths, snapshot_from
 from ngff_fn.codecs.encoding import encode_array, encode_group, expression_problems
 from ngff_fn.codecs.levels import path_clashes, path_fault
 from ngff_fn.codecs.texts import token
-from ngff_fn.codecs.versions import layout_of, version_of
+from ngff_fn.codecs.versions import version_of
 
 __all__ = [
     "Decoded",

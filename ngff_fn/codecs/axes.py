@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 
 from attrs import evolve
 
 from ngff_fn.codecs.parts import Part, others_of, shown
+from ngff_fn.frozen_json import EMPTY
 from ngff_fn.records.axes import TYPE_OF_NAME, UDUNITS, Axis, axes_problems
 
 _LEAST_SPACE_AXES = 2
@@ -33,16 +35,28 @@ def read_axis(part: Part, members: dict[str, Any] | None) -> Axis:
 
 def sound_axes(entries: Any) -> tuple[Axis, ...] | None:
     """Axes as they must be; None where ``read_axis`` or ``note_axes`` has to look, which would note something."""
-    axes: list[Axis] = []
+    members: list[Any] = []
     for entry in entries if type(entries) is list else ():
         if type(entry) is not dict or None in entry.values():
             return None
-        name, kind, unit = entry.get("name"), entry.get("type"), entry.get("unit")
+        extra = EMPTY if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
+        members += entry.get("name"), entry.get("type"), entry.get("unit"), extra
+    try:
+        return _sound_axes(*members)
+    except TypeError:  # of a list where a text should be
+        return None
+
+
+@lru_cache(maxsize=64, typed=True)
+def _sound_axes(*members: Any) -> tuple[Axis, ...] | None:
+    """Remembered: many images have the very same axes, which are one object then."""
+    axes: list[Axis] = []
+    for name, kind, unit, extra in zip(*[iter(members)] * 4, strict=True):
         if type(name) is not str or type(kind) not in _TEXT or type(unit) not in _TEXT:
             return None
         if unit is not None and kind in UDUNITS and unit not in UDUNITS[kind]:
             return None
-        axes.append(Axis(name=name, type=kind, unit=unit, extra=others_of(entry, _MEMBERS)))
+        axes.append(Axis(name=name, type=kind, unit=unit, extra=extra))
     is_noted = axes_problems(axes) or [axis.type for axis in axes].count("space") < _LEAST_SPACE_AXES
     return None if is_noted else tuple(axes)
 

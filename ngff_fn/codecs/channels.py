@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ngff_fn.codecs.parts import Part, are_numbers, others_of, shown
+from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.channels import Channel, Window
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _HEX = re.compile(r"#?([0-9A-Fa-f]{6})", re.ASCII)
 _RRGGBB = re.compile(r"[0-9A-Fa-f]{6}", re.ASCII).fullmatch
+_FIELDS = ("label", "color", "active", "coefficient", "family", "inverted")
 _LIMITS = ("start", "end", "min", "max")
 _MEMBERS = frozenset({"label", "color", "window", "active", "coefficient", "family", "inverted"})
 _WINDOW = frozenset(_LIMITS)
@@ -27,37 +30,40 @@ def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
         return None
     channels: list[Channel] = []
     for entry in entries:
-        if type(entry) is not dict:
+        if type(entry) is not dict or type(window := entry.get("window")) is not dict or None in entry.values():
             return None
-        color, window = entry.get("color"), sound_window(entry.get("window"))
-        if window is None or type(color) is not str or not _RRGGBB(color):
+        members, limits = map(entry.get, _FIELDS), map(window.get, _LIMITS)
+        try:
+            channel = _sound_channel(others_of(entry, _MEMBERS), others_of(window, _WINDOW), *members, *limits)
+        except TypeError:  # of a list where a scalar should be
             return None
-        label, family, coefficient = entry.get("label"), entry.get("family"), entry.get("coefficient")
-        active, inverted = entry.get("active"), entry.get("inverted")
-        if type(label) is not str or type(family) not in _TEXT or None in entry.values():
+        if channel is None:
             return None
-        if type(active) not in _TRUTH or type(inverted) not in _TRUTH:
-            return None
-        if coefficient is not None and not are_numbers([coefficient]):
-            return None
-        extra = others_of(entry, _MEMBERS)
-        channels.append(
-            Channel(
-                label=label, color=color, window=window, active=active, coefficient=coefficient, family=family,
-                inverted=inverted, extra=extra,
-            )
-        )  # fmt: skip
+        channels.append(channel)
     return tuple(channels) if len({channel.label for channel in channels}) == len(channels) else None
 
 
-def sound_window(said: Any) -> Window | None:
-    """A window as it must be; None where ``read_window`` has to look."""
-    if type(said) is not dict:
+@lru_cache(maxsize=512, typed=True)
+def _sound_channel(extra: FrozenMap, beside: FrozenMap, *members: Any) -> Channel | None:
+    """Remembered: many images have the very same channels, which are one object then."""
+    label, color, active, coefficient, family, inverted, *limits = members
+    if type(label) is not str or type(color) is not str or not _RRGGBB(color) or type(family) not in _TEXT:
         return None
-    start, end, least, most = limits = list(map(said.get, _LIMITS))
-    if not are_numbers(limits):
+    if type(active) not in _TRUTH or type(inverted) not in _TRUTH or not are_numbers(limits):
         return None
-    return Window(start=start, end=end, min=least, max=most, extra=others_of(said, _WINDOW))
+    if coefficient is not None and not are_numbers([coefficient]):
+        return None
+    start, end, least, most = limits
+    return Channel(
+        label=label,
+        color=color,
+        window=Window(start=start + 0, end=end + 0, min=least + 0, max=most + 0, extra=beside),  # -0.0 is 0.0
+        active=active,
+        coefficient=None if coefficient is None else coefficient + 0,
+        family=family,
+        inverted=inverted,
+        extra=extra,
+    )
 
 
 def read_channels(part: Part, converter: Converter) -> tuple[Channel, ...] | None:
@@ -94,6 +100,8 @@ def read_channel(part: Part, members: dict[str, Any] | None) -> Channel:
         members["label"] = str(part.key)
     if members.get("color"):
         members["color"] = _read_color(part, members["color"])
+    if members.get("coefficient") is not None:
+        members["coefficient"] += 0
     return Channel(**members)
 
 
@@ -115,4 +123,6 @@ def read_window(part: Part, members: dict[str, Any] | None) -> Window | None:
     missing = [name for name in _LIMITS if members.get(name) is None]
     if missing:
         part.lenient(f"{', '.join(missing)} must be there, as numbers.", "omero.channel.window.keys")
-    return Window(**members)
+    return Window(
+        **{name: value + 0 if name in _WINDOW and value is not None else value for name, value in members.items()}
+    )

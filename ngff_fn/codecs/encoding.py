@@ -14,11 +14,12 @@ from ngff_fn.codecs.decoding import read_group
 from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.parts import Part
+from ngff_fn.codecs.scalar_edits import scalar_edits
 from ngff_fn.codecs.texts import document
 from ngff_fn.codecs.versions import OURS
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, thaw
-from ngff_fn.json_splice import differences, dump, spliced
+from ngff_fn.json_splice import Edit, Pointer, differences, dump, spliced
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Image, Level
@@ -54,21 +55,27 @@ def encode_group(
     (['.zattrs', '.zgroup'], ['zarr.json'])
     """
     onto = onto or {}
+    key, pointer = _OME_PART[version]
+    marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
+    if ".zattrs" in onto and ".zgroup" not in onto:
+        marker = {}
+    old = _original(onto, key)
+    edits = None if before is None else scalar_edits(before, image, _inside(old, pointer), pointer)
+    if edits is not None and key in onto:
+        return {**marker, key: _edited(onto, key, edits, old)}
     write = write_once(version)
     wanted = write_image(image, version, write)
     before = before or _understood(onto, version)
     read = {} if before is None else write_image(before, version, write)
     if version == "0.4":
-        marker = {} if ".zattrs" in onto and ".zgroup" not in onto else {".zgroup": onto.get(".zgroup") or _ZGROUP}
-        old = _original(onto, ".zattrs")
-        return {**marker, ".zattrs": _text(onto, ".zattrs", old, written_onto(old or {}, read, wanted))}
-    old = _original(onto, "zarr.json")
+        return {**marker, key: _text(onto, key, old, written_onto(old or {}, read, wanted))}
     new = dict(old or {"zarr_format": 3, "node_type": "group"})
     new["attributes"] = written_onto(new.get("attributes", {}), read, wanted)
-    return {"zarr.json": _text(onto, "zarr.json", old, new)}
+    return {key: _text(onto, key, old, new)}
 
 
 _ZGROUP = dump({"zarr_format": 2})
+_OME_PART: dict[Version, tuple[str, Pointer]] = {"0.4": (".zattrs", ()), "0.5": ("zarr.json", ("attributes", "ome"))}
 
 
 def _understood(onto: Mapping[str, bytes], version: Version) -> Image | None:
@@ -164,9 +171,25 @@ def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
     return None if part is None else part.value
 
 
+def _inside(document: Any, pointer: Pointer) -> Any:
+    """The value at a pointer; None where there is none."""
+    for step in pointer:
+        document = document.get(step) if isinstance(document, dict) else None
+    return document
+
+
 def _text(onto: Mapping[str, bytes], key: str, old: Any, new: Any) -> bytes:
+    if old is not None:
+        return _edited(onto, key, differences(old, new), old)
     try:
-        return dump(new) if old is None else spliced(bytes(onto[key]), differences(old, new))
+        return dump(new)
+    except ValueError as error:
+        raise InvalidValueError(Problem(key, f"{error}")) from error
+
+
+def _edited(onto: Mapping[str, bytes], key: str, edits: tuple[Edit, ...], old: Any) -> bytes:
+    try:
+        return spliced(bytes(onto[key]), edits, old)
     except ValueError as error:
         raise InvalidValueError(Problem(key, f"{error}")) from error
 

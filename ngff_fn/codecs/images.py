@@ -17,7 +17,7 @@ from ngff_fn.codecs.channels import read_channels, sound_channels
 from ngff_fn.codecs.levels import path_clashes, read_level, sound_level
 from ngff_fn.codecs.parts import Part, mapping, others_of, section, sections_of, shown, text
 from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
-from ngff_fn.codecs.versions import OURS, ome_part, stated
+from ngff_fn.codecs.versions import OTHER_LAYOUTS, OURS, ome_part, stated
 from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.axes import Axis
@@ -77,12 +77,12 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
 def sound_image(attributes: Any, version: Version) -> Image | None:
     """An image whose metadata are as they must be; None where ``read_image`` has to look, which would note something.
 
-    What our own key keeps is for ``read_image`` too.
+    What our own key keeps is for ``read_image`` too, and groups that are something else besides.
     """
     if type(attributes) is not dict or OURS in attributes:
         return None
     ome = attributes if version == "0.4" else attributes.get("ome")
-    entries = ome.get("multiscales") if type(ome) is dict else None
+    entries = ome.get("multiscales") if type(ome) is dict and ome.keys().isdisjoint(OTHER_LAYOUTS) else None
     if ome is None or type(entries) is not list or len(entries) != 1 or type(entries[0]) is not dict:
         return None
     first = entries[0]

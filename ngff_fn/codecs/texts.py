@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from ngff_fn.codecs.parts import Part
 from ngff_fn.errors import Problem
 from ngff_fn.json_splice import JsonSyntaxError, parse
 
-_KEPT = 2**20  # bytes of a document that is kept parsed
-_recent: deque[tuple[bytes, Any]] = deque(maxlen=16)
+T = TypeVar("T")
+
+_KEPT = 2**20  # bytes of a document that is remembered
+_MANY = 32  # things that are remembered
+_recent: dict[tuple[int, Any], tuple[bytes, Any]] = {}  # with each text itself, or another one could get its id
 
 
 def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) -> Part | None:
@@ -44,17 +46,24 @@ def sound_document(documents: Mapping[str, bytes], key: str) -> dict[str, Any] |
 
 
 def _parsed(text: bytes) -> Any:
-    """A document is asked for several times: by its version, its layout, its levels, and to be written onto.
+    return once(text, parse)
 
-    It is known by its identity: what is read again from a store is parsed again.
+
+def once(text: bytes, read: Callable[[bytes], T]) -> T:
+    """What ``read`` makes of a document, which is asked for several times: by its version, its layout, its levels.
+
+    A document is known by its identity: what is read again from a store is read anew.
     """
-    for known, value in _recent.copy():
-        if known is text:
-            return value
-    value = parse(text)
+    known = _recent.get((id(text), read))
+    if known is not None:
+        found: T = known[1]
+        return found
+    found = read(text)
     if len(text) < _KEPT:
-        _recent.appendleft((text, value))
-    return value
+        if len(_recent) >= _MANY:
+            _recent.clear()
+        _recent[id(text), read] = text, found
+    return found
 
 
 def token(documents: Mapping[str, bytes]) -> str:

@@ -20,6 +20,7 @@ OURS = "ngff_fn"
 _LAYOUTS: dict[str, LayoutName] = {
     "plate": "plate", "bioformats2raw.layout": "bf2raw", "well": "well", "multiscales": "image",
 }  # fmt: skip
+OTHER_LAYOUTS = _LAYOUTS.keys() - {"multiscales"}
 _KNOWN = re.compile(r"(0\.[45])([.\-+ ].*)?", re.DOTALL)
 _OLD = {"0.1", "0.2", "0.3"}
 _FORMATS = {"0.4": "Zarr v2", "0.5": "Zarr v3"}
@@ -126,24 +127,8 @@ def _refusal(claim: Any, version: Version) -> str:
     return f"{name} is not supported; {supported}. Convert it to 0.5, or use a newer release."
 
 
-def layout_of(documents: Mapping[str, bytes]) -> LayoutName:
-    """What kind of node the root of some documents is.
-
-    Parameters
-    ----------
-    documents
-        By store key; only the root's own are looked at.
-
-    Raises
-    ------
-    DocumentError
-        Where they are no JSON.
-
-    >>> layout_of({".zattrs": b'{"plate": {}, "bioformats2raw.layout": 3}'})
-    'plate'
-    >>> layout_of({".zattrs": b'{"ngff_fn": {"axes": []}}'})
-    'empty'
-    """
+def stated_layout(documents: Mapping[str, bytes]) -> LayoutName:
+    """What kind of node the root of some documents is, by the keys of its attributes."""
     problems: list[Problem] = []
     version, attributes = root_attributes(documents, problems)
     ome = None if attributes is None else ome_part(attributes, version)

@@ -124,7 +124,7 @@ def rename_channel(image: Image, old: str, new: str) -> Image:
     index = channel_index(image, old)
     if not isinstance(new, str) or new != old:
         _refuse_name(image, new, f"omero.channels[{index}].label")
-    return with_channel(image, old, label=new)
+    return with_channel(image, index, label=new)
 
 
 @of_record

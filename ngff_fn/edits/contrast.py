@@ -70,7 +70,7 @@ def set_contrast_limits(
         raise WrongTypeError(Problem(location, "nothing is given. Give start and end, or a window."))
     old = (with_omero(image).channels or ())[index].window
     default = default_window(name, dtype_of(image))
-    return with_channel(image, name, window=renewed_window(old, changes, default, location))
+    return with_channel(image, index, window=renewed_window(old, changes, default, location))
 
 
 def limits_from(

@@ -71,7 +71,8 @@ def _in_proportion(level: Level, old: Level, new: Vector, index: int) -> Level:
     location = f"levels[{index}]"
     refuse_no_floats(f"{location}.scale", sizes, positive=range(len(sizes)))
     refuse_no_floats(f"{location}.translation", places)
-    return _with_translation(evolve(level, scale=tuple(sizes)), tuple(places))
+    moved = level.translation if level.translation is None and not any(places) else tuple(places)
+    return evolve(level, scale=tuple(sizes), translation=moved)
 
 
 @of_record
@@ -281,14 +282,9 @@ def _own_translation(image: Image, index: int, wanted: Mapping[int, float]) -> V
 
 
 def _refuse_zeros(image: Image, location: str, scale: Vector, axes: Iterable[int], cure: str) -> None:
-    names = axis_names(image)
-    refuse(
-        Problem(
-            location, f"it is {scale[axis]} along {names[axis]}, which nothing is in proportion to. Use {cure} first."
-        )
-        for axis in axes
-        if scale[axis] == 0 or not isfinite(scale[axis])
-    )
+    zeros = [axis for axis in axes if scale[axis] == 0 or not isfinite(scale[axis])]
+    message = "it is {} along {}, which nothing is in proportion to. Use {} first."
+    refuse(Problem(location, message.format(scale[axis], axis_names(image)[axis], cure)) for axis in zeros)
 
 
 def refuse_no_floats(location: str, numbers: Sequence[float], *, positive: Iterable[int] = ()) -> None:

@@ -110,12 +110,11 @@ def _with_defaults(channel: Channel, default: Channel) -> Channel:
     return evolve(channel, **{name: getattr(default, name) for name in missing})
 
 
-def with_channel(image: Image, name: str, **changes: Any) -> Image:
-    """The image with other settings of one channel; without "omero" it gets one."""
-    index = channel_index(image, name)
-    image = with_omero(image)
-    channels = image.channels or ()
-    return evolve(image, channels=(*channels[:index], evolve(channels[index], **changes), *channels[index + 1 :]))
+def with_channel(image: Image, index: int, **changes: Any) -> Image:
+    """The image with other settings of the channel at a position; without "omero" it gets one."""
+    channels = list(with_omero(image).channels or ())
+    channels[index] = evolve(channels[index], **changes)
+    return evolve(image, channels=tuple(channels))
 
 
 @of_record
@@ -142,7 +141,7 @@ def set_channel_color(image: Image, name: str, color: str | Sequence[int]) -> Im
     """
     index = channel_index(image, name)
     wanted, has = color_from(color, f"omero.channels[{index}].color"), (with_omero(image).channels or ())[index].color
-    return with_channel(image, name, color=has if has is not None and has.upper() == wanted else wanted)
+    return with_channel(image, index, color=has if has is not None and has.upper() == wanted else wanted)
 
 
 @of_record
@@ -168,7 +167,7 @@ def set_channel_active(image: Image, name: str, active: bool = True) -> Image:  
     [False, False]
     """
     index = channel_index(image, name)
-    return with_channel(image, name, active=checked_active(active, f"omero.channels[{index}].active"))
+    return with_channel(image, index, active=checked_active(active, f"omero.channels[{index}].active"))
 
 
 def checked_active(active: object, location: str) -> bool:

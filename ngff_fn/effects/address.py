@@ -9,7 +9,7 @@ from typing import Any
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
-from ngff_fn.records.image import DEEPEST
+from ngff_fn.records.image import DEEPEST, Place
 
 GROUP_DOCUMENTS = (".zgroup", "zarr.json")
 LONGEST_GAP = 2
@@ -22,13 +22,15 @@ FARTHEST = 8
 _LATER = "This version reads and writes local directories and Zarr's MemoryStore. Copy the store to one of these."
 
 
-def address_of(store: Any) -> Address:
+def address_of(store: Any, opened: Place | None = None) -> Address:
     """Where a store is: the files of its outermost group, and the path below it.
 
     Parameters
     ----------
     store
         A path, a Zarr ``LocalStore`` or ``MemoryStore``, a ``StorePath`` of one of these, or an ``Address``.
+    opened
+        Where it was when it was opened: a path that says the same need not be resolved again.
 
     Raises
     ------
@@ -41,7 +43,9 @@ def address_of(store: Any) -> Address:
         case Address():
             return store
         case str() | os.PathLike():
-            return _local_address(os.fspath(store), "", read_only=False)
+            path = os.fspath(store)
+            is_real = opened is not None and path == joined(opened.home, opened.path)
+            return _local_address(path, "", read_only=False, is_real=is_real)
         case _:
             return _zarr_address(store)
 
@@ -59,13 +63,13 @@ def address_below(store: Any, path: str) -> Address:
     inner, address = checked_path(path), address_of(store)
     where, files = joined(address.path, inner), address.files
 
-    def is_group(above: str) -> bool:
-        return any(files.signature(joined(above, name)) is not None for name in GROUP_DOCUMENTS)
+    def has(node: str, name: str) -> bool:
+        return files.signature(joined(node, name)) is not None
 
     def lists(above: str, below: str) -> bool:
         return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
 
-    home = _outermost(where, _above(where), is_group, lists)
+    home = _outermost(where, _above(where), has, lists)
     if not home:
         return Address(files=files, path=where)
     inside = where[len(home) :].strip("/")
@@ -95,6 +99,8 @@ def checked_path(path: str) -> str:
 
 def _refuse_unspeakable(path: str, location: str) -> None:
     """What no file system can call a file."""
+    if path.isascii() and "\0" not in path:
+        return
     try:
         speakable = b"\0" not in os.fsencode(path)
     except UnicodeEncodeError:
@@ -146,27 +152,32 @@ def _zarr_address(store: Any) -> Address:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 
 
-def _local_address(root: str, below: str, *, read_only: bool) -> Address:
+def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = False) -> Address:
     if "://" in root:
         raise UnsupportedError(Problem(root, f"URLs are not supported yet. {_LATER}"))
     _refuse_unspeakable(root, "store")
     _refuse_unspeakable(below, "store")
-    full = os.path.realpath(os.path.join(root, below))
+    full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)
     if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
-    home = _outermost(full, _directories_above(full), _is_local_group, _local_group_lists)
+    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
 
 
 def _outermost(
-    path: str, ancestors: Iterable[str], is_group: Callable[[str], bool], lists: Callable[[str, str], bool]
+    path: str, ancestors: Iterable[str], has: Callable[[str, str], bool], lists: Callable[[str, str], bool]
 ) -> str:
-    """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none."""
+    """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none.
+
+    A hierarchy is of one format: above a node of Zarr v3 only groups of v3 count.
+    """
+    documents = ("zarr.json",) if has(path, "zarr.json") else GROUP_DOCUMENTS
     home, distance = path, 0
     for above in ancestors:
         distance += 1
-        if is_group(above) and (distance <= LONGEST_GAP + 1 or lists(above, home[len(above) :])):
+        is_group = any(has(above, name) for name in documents)
+        if is_group and (distance <= LONGEST_GAP + 1 or lists(above, home[len(above) :])):
             home, distance = above, 0
         elif distance == FARTHEST:
             break
@@ -188,8 +199,8 @@ def _directories_above(path: str) -> Iterator[str]:
         below, above = above, os.path.dirname(above)
 
 
-def _is_local_group(path: str) -> bool:
-    return os.access(f"{path}/.zgroup", os.F_OK) or os.access(f"{path}/zarr.json", os.F_OK)
+def _has_file(directory: str, name: str) -> bool:
+    return os.access(f"{directory}/{name}", os.F_OK)
 
 
 def _local_group_lists(above: str, below: str) -> bool:
@@ -209,11 +220,11 @@ def _memory_address(store: Any, path: str, *, read_only: bool) -> Address:
     memory = memory_of(store)
     files = MemoryFiles(memory, read_only=read_only)
 
-    def is_group(above: str) -> bool:
-        return any(joined(above, name) in memory.data for name in GROUP_DOCUMENTS)
+    def has(node: str, name: str) -> bool:
+        return joined(node, name) in memory.data
 
     def lists(above: str, below: str) -> bool:
         return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
 
-    home = _outermost(path, _above(path), is_group, lists)
+    home = _outermost(path, _above(path), has, lists)
     return Address(files=MemoryFiles(memory, home, read_only=read_only), path=path[len(home) :].strip("/"))

@@ -6,13 +6,13 @@ from ngff_fn import codecs
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.read import NODE_DOCUMENTS
 from ngff_fn.effects.stores import Files, joined
-from ngff_fn.effects.transaction import WORKSHOP
+from ngff_fn.effects.transaction import DRAFT, WORKSHOP
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.errors import Problem, UnsupportedError
 from ngff_fn.records.image import Place
 from ngff_fn.records.snapshot import Version
 
-_NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP}
+_NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT}
 
 
 def carry_beside(place: Place, files: Files, target: str, version: Version) -> None:

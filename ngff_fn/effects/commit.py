@@ -22,13 +22,13 @@ from ngff_fn.effects.transaction import (
     DRAFT,
     LOCK_TIMEOUT,
     STAGE,
-    WORKSHOP,
     Bench,
     Put,
     Step,
     carry_out,
     carry_out_directly,
     clean,
+    clear_workshop,
     happened,
     publish,
     recover,
@@ -150,7 +150,7 @@ def commit(
     '0.4'
     """
     _check_options(plan, durability)
-    address = address_of(store)
+    address = address_of(store, plan.base.origin if plan.base.mode == "r+" else None)
     _check_plan(address, plan)
     work = Work(
         address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
@@ -313,7 +313,7 @@ def _commit_documents(work: Work) -> str:
     files, path = work.address.files, work.address.path
     puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
     with files.lock(LOCK_TIMEOUT):
-        recover(files, durable=work.durable)
+        clear_workshop(files, durable=work.durable)
         compare(work)
         if len(puts) == 1:
             return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
@@ -323,7 +323,6 @@ def _commit_documents(work: Work) -> str:
 def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
     """The atomic replacement of one document."""
     try:
-        files.make_directory(WORKSHOP)
         files.write(DRAFT, text)
         if durable:
             files.sync([DRAFT])
@@ -332,10 +331,9 @@ def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
         with suppress(NgffError):
             recover(files, durable=False)
         raise
-    with happened(files, key):
-        if durable:
+    if durable:
+        with happened(files, key):
             files.sync([key.rpartition("/")[0]])
-        files.prune(WORKSHOP)
     return key
 
 
@@ -402,6 +400,6 @@ def _clean_beside(files: Files) -> None:
     if files.identity.endswith("/"):
         return
     parent, stage, _ = files.beside()
-    if parent.signature(stage) is not None:
+    if parent.exists(stage):
         with parent.lock(LOCK_TIMEOUT):
             clean(parent, stage)

@@ -24,7 +24,9 @@ def refuse_consolidated(address: Address, plan: Plan) -> None:
                 continue
         else:
             text = plan.base.documents.get("zarr.json") if depth == len(names) else files.read(key)
-            if text is None or not _holds_consolidated(text, joined(files.identity, key)):
+            if text is None or b'"consolidated_metadata"' not in text:
+                continue
+            if not _holds_consolidated(text, joined(files.identity, key)):
                 continue
         message = "it holds consolidated metadata, which a commit would leave out of date."
         cure = "Remove it (the .zmetadata file; in zarr.json the member consolidated_metadata), commit, make it again."
@@ -32,8 +34,6 @@ def refuse_consolidated(address: Address, plan: Plan) -> None:
 
 
 def _holds_consolidated(text: bytes, location: str) -> bool:
-    if b'"consolidated_metadata"' not in text:
-        return False
     try:
         members = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -33,6 +33,7 @@ SYNC_ALL_ABOVE = 32
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a document is not waited for
+_READ_THERE = _READ | os.O_NOFOLLOW
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
@@ -55,6 +56,7 @@ class LocalFiles:
         self.identity = root if resolved else os.path.realpath(root)
         self.read_only = read_only
         self.exclusive = exclusive
+        self._prefix = self.identity + os.sep
         self._inside: set[str] = {""}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -93,8 +95,9 @@ class LocalFiles:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return None, signature_of(status)
-            first = max(0, status.st_size + start) if start < 0 else start
-            last = status.st_size if stop is None else min(stop, status.st_size)
+            size = status.st_size
+            first = max(0, size + start) if start < 0 else start
+            last = size if stop is None else min(stop, size)
             return read_all(descriptor, first, last - first), signature_of(status)
         except OSError as error:
             raise self._failed(key, error) from error
@@ -102,9 +105,8 @@ class LocalFiles:
             os.close(descriptor)
 
     def _opened(self, key: str) -> int:
-        full = self._named(key)
         try:
-            return os.open(full, _READ | os.O_NOFOLLOW)
+            return os.open(self._named(key), _READ_THERE)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
@@ -121,6 +123,10 @@ class LocalFiles:
         except OSError as error:
             raise self._failed(key, error) from error
         return signature_of(status)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or directory, or a link to one."""
+        return os.access(self._named(path), os.F_OK)
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, each with whether it is a directory."""
@@ -141,7 +147,7 @@ class LocalFiles:
         return operation(*arguments)
 
     def write(self, key: str, data: bytes) -> None:
-        """A new file, with the directories above it."""
+        """A new file, with the directories above it; one that is there is not written into: it may have other names."""
         self._writable(key)
         path = self._named(key)
         try:
@@ -149,6 +155,12 @@ class LocalFiles:
         except FileNotFoundError:
             self.make_directory(key.rpartition("/")[0])
             with self._errors(key):
+                self.change(write_file, path, data)
+        except FileExistsError as error:
+            with self._errors(key):
+                if not stat.S_ISREG(os.lstat(path).st_mode):
+                    raise self._failed(key, error) from error
+                self.change(os.unlink, path)
                 self.change(write_file, path, data)
         except OSError as error:
             raise self._failed(key, error) from error
@@ -180,14 +192,16 @@ class LocalFiles:
         """A file or directory gets another name, in one step."""
         self._writable(target)
         old, new = self._named(source), self._named(target)
-        with self._errors(target):
-            try:
+        try:
+            self.change(os.rename, old, new)
+        except FileNotFoundError as error:
+            if not os.path.lexists(old):
+                raise self._failed(target, error) from error
+            self.make_directory(target.rpartition("/")[0])
+            with self._errors(target):
                 self.change(os.rename, old, new)
-            except FileNotFoundError:
-                if not os.path.lexists(old):
-                    raise
-                self.make_directory(target.rpartition("/")[0])
-                self.change(os.rename, old, new)
+        except OSError as error:
+            raise self._failed(target, error) from error
 
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
         """Two directories change places: in one step on Linux and macOS, else by renames that can be taken up again."""
@@ -358,7 +372,7 @@ class LocalFiles:
     def _full(self, key: str) -> str:
         if ".." in key and ".." in key.split("/"):
             raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))
-        return f"{self.identity}{os.sep}{key}" if key else self.identity
+        return self._prefix + key if key else self.identity
 
     def _named(self, key: str) -> str:
         """The full path of a key, for what does not follow a link at its end; those on the way stay inside."""

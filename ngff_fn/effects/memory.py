@@ -140,6 +140,10 @@ class MemoryFiles:
         """The buffer itself: a new one is put for every change."""
         return self._data.get(self._key(key))
 
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or directory."""
+        return self.signature(path) is not None or bool(self.names(path))
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries below a path, each with whether there is something below it."""
         prefix = f"{self._key(path)}/" if self._key(path) else ""

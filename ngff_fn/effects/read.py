@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.stores import Address, Files, joined
-from ngff_fn.effects.transaction import RECORDS, View, standing
+from ngff_fn.effects.transaction import RECORDS, WORKSHOP, View, standing
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
@@ -116,12 +116,13 @@ def exists(address: Address) -> bool:
 def read_snapshot(address: Address, mode: Mode, layout: LayoutName = "auto") -> Snapshot:
     """The value at an address, all of its documents from one moment."""
     documents, has_labels = _consistently(address.files, lambda view: _image_documents(view, address, layout))
+    place = address.place
     try:
-        decoded = codecs.decode(documents, address.place, labels=has_labels)
+        decoded = codecs.decode(documents, place, labels=has_labels)
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
     return Snapshot(
-        origin=address.place,
+        origin=place,
         version=decoded.version,
         root=decoded.root,
         documents=documents,
@@ -135,9 +136,9 @@ class Witness:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._names = files.names(RECORDS)
+        self._names = _records(files)
         self.view = View(files, standing(files) if self._names else ())
-        self._source = self.view if self.view.records else files
+        self._source: View | Files = self.view if self.view.records else files
         self._seen: dict[str, object | None] = {}
 
     def read(self, key: str) -> bytes | None:
@@ -148,14 +149,18 @@ class Witness:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, as they are once all that has happened is carried out."""
-        return self._source.names(path)
+        return self._source.names(path) if self._source.exists(path) else []
 
     def still_true(self) -> bool:
         """Whether nothing that was read has changed."""
         # The records first: once a record is gone, what it changed shows in the documents.
-        if self.files.names(RECORDS) != self._names:
+        if _records(self.files) != self._names:
             return False
-        return all(self._source.signature(key) == signature for key, signature in self._seen.items())
+        return [*map(self._source.signature, self._seen)] == [*self._seen.values()]
+
+
+def _records(files: Files) -> list[tuple[str, bool]]:
+    return files.names(RECORDS) if files.exists(WORKSHOP) else []
 
 
 def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:

@@ -33,6 +33,10 @@ class Files(Protocol):
         """Something that is different when the file has been changed or replaced; None where there is none."""
         ...
 
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or directory; faster than ``signature`` where there mostly is none."""
+        ...
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, each with whether it is a directory; none where there is no directory."""
         ...

@@ -25,8 +25,8 @@ from ngff_fn.errors import NgffError, Problem, StoreError, refuse
 WORKSHOP = "__ngff_fn"
 STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
-DRAFT = f"{WORKSHOP}/draft"
-"""The next text of the one document that a commit replaces."""
+DRAFT = f"{WORKSHOP}.draft"
+"""The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
 LOCK_TIMEOUT = 30.0
 """Seconds for which a commit waits for the lock."""
 _FORMAT = 1
@@ -303,13 +303,18 @@ class Bench:
 
 def recover(files: Files, *, durable: bool) -> int:
     """Carry out what stands and remove what the dead have left; only while the lock is held. Says how many stood."""
-    if files.signature(WORKSHOP) is None:
+    files.remove(DRAFT)
+    return clear_workshop(files, durable=durable)
+
+
+def clear_workshop(files: Files, *, durable: bool) -> int:
+    """As ``recover``, for those who write the draft anew anyway."""
+    if not files.exists(WORKSHOP):
         return 0
     records = standing(files)
     for record in records:
         carry_out(files, record, durable=durable)
     clean(files, STAGE)
-    files.remove(DRAFT)
     files.prune(RECORDS)
     files.prune(STAGE)
     files.prune(WORKSHOP)
@@ -356,6 +361,10 @@ class View:
         """Something that is different when the file has been changed."""
         where = self._resolved(key)
         return where if where is None or isinstance(where, bytes) else self.files.signature(where)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is, or will be, a file or directory."""
+        return self.signature(path) is not None or bool(self.names(path))
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries that a directory has, or will have."""

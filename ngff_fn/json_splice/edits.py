@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never
 from attrs import Factory, define, frozen
 
 from ngff_fn.json_splice.document import Container, Document, Item
-from ngff_fn.json_splice.scalars import scalar_places
+from ngff_fn.json_splice.scalars import scalar_places, text_places
 from ngff_fn.json_splice.syntax import decoded, parse
 from ngff_fn.json_splice.writing import Pointer, Specimen, is_scalar, key, place, token, written
 
@@ -80,14 +80,14 @@ def splice(text: bytes, edits: Iterable[Edit]) -> bytes:
     return spliced(text, edits)
 
 
-def spliced(text: bytes, edits: tuple[Edit, ...]) -> bytes:
-    """``splice`` for a text that was parsed already: it is not asked again whether it is JSON."""
+def spliced(text: bytes, edits: tuple[Edit, ...], value: Any = None) -> bytes:
+    """``splice`` for a text that was parsed already: as ``value``, if that is at hand."""
     if not edits:
         return text
     source = decoded(text)
     document = Document(source.removeprefix("\ufeff"))
     mark = source[: len(source) - len(document.text)]
-    changed = _other_scalars(document, edits)
+    changed = _other_scalars(document, edits, value)
     if changed is None:
         start = document.after_space(0)
         root = Item(start, start, document.after_value(start))
@@ -96,12 +96,14 @@ def spliced(text: bytes, edits: tuple[Edit, ...]) -> bytes:
     return (mark + changed).encode()
 
 
-def _other_scalars(document: Document, edits: tuple[Edit, ...]) -> str | None:
+def _other_scalars(document: Document, edits: tuple[Edit, ...], value: Any) -> str | None:
     """The text where scalars become other scalars, for which no style has to be known; None where more changes."""
     values = {edit.pointer: edit.value for edit in edits if isinstance(edit, Put) and is_scalar(edit.value)}
     if len(values) < len(edits):
         return None
-    places = scalar_places(document.text, values)
+    places = text_places(document.text, values, value)
+    if places is None:
+        places = scalar_places(document.text, values)
     if len(places) < len(values):
         return None
     pieces, end, is_ascii = [], 0, document.is_ascii

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Generator
-from itertools import count, islice
+from collections.abc import Callable, Collection
 from json.scanner import make_scanner
-from typing import TypeAlias
+from operator import attrgetter
+from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import Factory, define, frozen
 
 from ngff_fn.json_splice.writing import Pointer
 
@@ -25,6 +25,10 @@ def _matcher(pattern: str) -> Callable[[str, int], re.Match[str]]:
 _after_space = _matcher(r"[ \t\r\n]*")
 _after_colon = _matcher(r"[ \t\r\n]*:[ \t\r\n]*")
 _after_comma = _matcher(r"[ \t\r\n]*,?[ \t\r\n]*")
+_scalar_member = re.compile(
+    r'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*(?:"[^"\\]*"|[-+.\w]+)[ \t\r\n]*,?[ \t\r\n]*', re.ASCII
+).match
+"""A member that is a scalar, with the comma behind it: most are passed by. Those with escapes are not among them."""
 
 _Steps: TypeAlias = dict[str | int, "_Steps"]
 """Pointers as a tree; where one ends there is nothing inside."""
@@ -53,26 +57,81 @@ def scalar_places(text: str, pointers: Collection[Pointer]) -> list[Place]:
         for step in pointer:
             inside = inside.setdefault(step, {})
     start = _after_space(text, 0).end()
-    return list(islice(_places(text, start, steps, ()), len(pointers))) if text[start] in "[{" else []
+    search = _Search(text, len(pointers))
+    if steps and text[start] in "[{":
+        search.inside(start, steps, ())
+    return search.found
 
 
-def _places(text: str, start: int, steps: _Steps, pointer: Pointer) -> Generator[Place, None, int]:
-    """Those inside of the list or object that begins here; the end of it is what is returned."""
-    at = _after_space(text, start + 1).end()
-    step: str | int
-    for position in count():
-        if text[at] in "]}":
-            break
-        step = position
-        if text[start] == "{":
-            step, at = _scan(text, at)
-            at = _after_colon(text, at).end()
-        inside = steps.get(step)
-        if inside and text[at] in "[{":
-            at = yield from _places(text, at, inside, (*pointer, step))
+def text_places(text: str, pointers: Collection[Pointer], value: Any) -> list[Place] | None:
+    r"""As ``scalar_places``, for texts that stand nowhere else in the document; None where it has to look.
+
+    Without escapes each text is written with its own characters: where that is once, there it is.
+
+    >>> text_places('{"a": ["GFP", "DAPI"]}', [("a", 0)], {"a": ["GFP", "DAPI"]})
+    [Place(pointer=('a', 0), start=7, end=12)]
+    """
+    if "\\" in text:
+        return None
+    found: list[Place] = []
+    for pointer in pointers:
+        said = _at(value, pointer)
+        quoted = f'"{said}"'
+        if not isinstance(said, str) or text.count(quoted) != 1:
+            return None
+        start = text.index(quoted)
+        found.append(Place(pointer, start, start + len(quoted)))
+    return sorted(found, key=attrgetter("start"))
+
+
+def _at(value: Any, pointer: Pointer) -> Any:
+    """The value at a pointer; None where there is none."""
+    for step in pointer:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            value = value[step]
         else:
-            begin, (_, at) = at, _scan(text, at)
-            if inside == {} and text[begin] not in "[{":
-                yield Place((*pointer, step), begin, at)
-        at = _after_comma(text, at).end()
-    return at + 1
+            return None
+    return value
+
+
+@define
+class _Search:
+    """Goes through a text until so many scalars are found."""
+
+    text: str
+    many: int
+    found: list[Place] = Factory(list)
+
+    def inside(self, start: int, steps: _Steps, pointer: Pointer) -> int:
+        """Find those inside of the list or object that begins here; the end of it, or -1 once all are found."""
+        text, position = self.text, -1
+        is_object = text[start] == "{"
+        at = _after_space(text, start + 1).end()
+        while text[at] not in "]}":
+            step: str | int
+            if is_object:
+                scalar = _scalar_member(text, at)
+                if scalar is not None and scalar[1] not in steps:
+                    at = scalar.end()
+                    continue
+                step, at = _scan(text, at)
+                at = _after_colon(text, at).end()
+            else:
+                step = position = position + 1
+            at = self._value(at, steps.get(step), (*pointer, step))
+            if at < 0:
+                return at
+            at = _after_comma(text, at).end()
+        return at + 1
+
+    def _value(self, start: int, steps: _Steps | None, pointer: Pointer) -> int:
+        if steps and self.text[start] in "[{":
+            return self.inside(start, steps, pointer)
+        end: int = _scan(self.text, start)[1]
+        if steps == {} and self.text[start] not in "[{":
+            self.found.append(Place(pointer, start, end))
+            if len(self.found) == self.many:
+                return -1
+        return end

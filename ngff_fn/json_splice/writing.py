@@ -119,12 +119,18 @@ def token(value: Any, pointer: Pointer, *, ascii_only: bool = False) -> str:
 
 
 def _string(value: str, pointer: Pointer, *, ascii_only: bool) -> str:
+    if value.isascii():
+        return _in_ascii(value)
     if ascii_only or re.search("[\ud800-\udfff]", value):
-        text = json.dumps(value)
+        text = _in_ascii(value)
         if json.loads(text) != value:
             raise ValueError(f"{place(pointer)}: {value!a} is not Unicode. Join its surrogates.")
         return text
-    return json.dumps(value, ensure_ascii=False)
+    return _in_unicode(value)
+
+
+_in_ascii = json.JSONEncoder().encode
+_in_unicode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def place(pointer: Pointer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter, is_
 
 from ngff_fn import codecs, rules
 from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTypeError, a_type, refuse
@@ -41,8 +42,7 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
     ()
     """
     _refuse_others(base, wanted)
-    problems = [*rules.record_problems(wanted), *codecs.expression_problems(wanted, base.version)]
-    refuse(problems, InvalidValueError)
+    refuse(_problems(base, wanted), InvalidValueError)
     if base.mode in ("w", "w-"):
         return Plan(base=base, operations=tuple(_creation(base, wanted)))
     if wanted == base.root:
@@ -62,6 +62,18 @@ def _refuse_others(base: object, wanted: object) -> None:
     if not isinstance(base.version, str) or base.version not in VERSIONS:
         message = f"{base.version!r} is not supported. Use '0.4' (Zarr v2) or '0.5' (Zarr v3)."
         raise UnsupportedError(Problem("version", message))
+
+
+_asked = attrgetter("axes", "levels", "scale", "translation")
+
+
+def _problems(base: Snapshot, wanted: Image) -> list[Problem]:
+    """What forbids to write a value; not asked again of what was read, and stays."""
+    if base.mode in ("r", "r+") and all(map(is_, _asked(wanted), _asked(base.root))):
+        return []
+    arrays = [level.array for level in base.root.levels] if base.mode in ("r", "r+") else []
+    is_same = len(arrays) == len(wanted.levels) and all(map(is_, arrays, [level.array for level in wanted.levels]))
+    return [*rules.record_problems(wanted), *(() if is_same else codecs.expression_problems(wanted, base.version))]
 
 
 def applied(plan: Plan) -> Documents:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, TypeAlias
+from collections.abc import ItemsView, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
 
@@ -38,6 +38,19 @@ class Documents(Mapping[str, bytes]):
     def __len__(self) -> int:
         return len(self._texts)
 
+    # What Mapping makes of the three above takes many times as long.
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._texts
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The text of a document; ``default`` where it is not there."""
+        return self._texts.get(key, default)
+
+    def items(self) -> ItemsView[str, bytes]:
+        """Keys and texts."""
+        return self._texts.items()
+
     def __hash__(self) -> int:
         return hash(frozenset(self._texts.items()))
 
@@ -57,7 +70,9 @@ class Documents(Mapping[str, bytes]):
 
     def of_node(self, path: str) -> Documents:
         """The documents of the node at a path itself."""
-        return Documents({key: text for key, text in self.below(path).items() if "/" not in key})
+        prefix = f"{path}/" if path else ""
+        below = [(key[len(prefix) :], text) for key, text in self._texts.items() if key.startswith(prefix)]
+        return Documents({key: text for key, text in below if "/" not in key})
 
 
 @frozen(kw_only=True)
