@@ -5,8 +5,8 @@ from __future__ import annotations
 from ngff_fn import codecs
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.read import NODE_DOCUMENTS
+from ngff_fn.effects.record import DRAFT, WORKSHOP
 from ngff_fn.effects.stores import Files, joined
-from ngff_fn.effects.transaction import DRAFT, WORKSHOP
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.errors import Problem, UnsupportedError
 from ngff_fn.records.image import Place

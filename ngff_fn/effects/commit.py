@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import suppress
 from typing import Any, Literal
 
 from attrs import evolve, frozen
@@ -15,30 +14,13 @@ from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.consolidated import refuse_consolidated
 from ngff_fn.effects.creation import create_new
+from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
 from ngff_fn.effects.read import check_replaceable, read_snapshot
-from ngff_fn.effects.staging import Work, staged_steps
-from ngff_fn.effects.stores import Address, Files, joined
-from ngff_fn.effects.transaction import (
-    DRAFT,
-    LOCK_TIMEOUT,
-    STAGE,
-    Bench,
-    Put,
-    Step,
-    carry_out,
-    carry_out_directly,
-    clean,
-    clear_workshop,
-    happened,
-    publish,
-    recover,
-    refuse_unwritable,
-)
-from ngff_fn.effects.trees import tree
+from ngff_fn.effects.staging import Work
+from ngff_fn.effects.stores import Address, joined
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
-    NgffError,
     Problem,
     StoreError,
     WrongTypeError,
@@ -46,7 +28,7 @@ from ngff_fn.errors import (
     refuse,
 )
 from ngff_fn.plan.diff import applied, diff
-from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument
+from ngff_fn.plan.operations import Operation, Plan
 from ngff_fn.records.image import Place
 from ngff_fn.records.snapshot import Root, Snapshot, Version
 
@@ -166,8 +148,8 @@ def commit(
     refuse_consolidated(work.address, plan)
     if plan.base.mode in ("w", "w-"):
         return _committed(work, create_new(work))
-    _clean_beside(work.address.files)
-    moment = _commit_documents(work) if _only_documents(plan) else _commit_staged(work)
+    clean_beside(work.address.files)
+    moment = by_documents(work) if only_documents(plan) else by_stage(work)
     return _committed(work, moment)
 
 
@@ -285,121 +267,8 @@ def _check_plan(address: Address, plan: Plan) -> None:
         raise InvalidValueError(Problem("plan", f"{message} Open this store, and run the edits on its value."))
 
 
-def _only_documents(plan: Plan) -> bool:
-    return all(isinstance(operation, PutDocument) for operation in plan.operations)
-
-
 def _committed(work: Work, moment: str) -> Committed:
     is_new = work.plan.base.mode in ("w", "w-")
     labels = bool(work.files.names(work.at("labels"))) if is_new else work.plan.base.root.labels is not None
     place = Place(home=work.address.files.identity, path=work.address.path)
     return Committed(plan=work.plan, place=place, labels=labels, moment=moment)
-
-
-def compare(work: Work) -> None:
-    """Refuse a plan whose documents have changed since it was computed."""
-    files, path = work.address.files, work.address.path
-    changed = [key for key, text in work.plan.compare if files.read(joined(path, key)) != text]
-    if changed:
-        cure = "Open the store again and run the edits on its new value, as update() does."
-        raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
-    for operation in work.plan.operations:
-        if isinstance(operation, CreateNode):
-            work.refuse_in_the_way(operation.path)
-
-
-def _commit_documents(work: Work) -> str:
-    """Documents alone: one is replaced, and that is the moment; several go through a record."""
-    files, path = work.address.files, work.address.path
-    puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
-    with files.lock(LOCK_TIMEOUT):
-        clear_workshop(files, durable=work.durable)
-        compare(work)
-        if len(puts) == 1:
-            return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
-        return _happen(work, [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts])
-
-
-def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
-    """The atomic replacement of one document."""
-    try:
-        files.write(DRAFT, text)
-        if durable:
-            files.sync([DRAFT])
-        files.move(DRAFT, key)
-    except BaseException:
-        with suppress(NgffError):
-            recover(files, durable=False)
-        raise
-    if durable:
-        with happened(files, key):
-            files.sync([key.rpartition("/")[0]])
-    return key
-
-
-def _commit_staged(work: Work) -> str:
-    """Pixels and nodes are staged while others may write; then, under the lock, it happens or it does not."""
-    files = work.address.files
-    with files.lock(LOCK_TIMEOUT):
-        recover(files, durable=work.durable)
-        compare(work)
-        bench = Bench(files, STAGE)
-    try:
-        direct, steps = _staged(work, bench)
-        with files.lock(LOCK_TIMEOUT):
-            recover(files, durable=work.durable)
-            _refuse_overtaken(work, bench)
-            refuse_unwritable(files, [*direct, *steps])
-            carry_out_directly(files, direct, durable=work.durable)
-            return _happen(work, steps, bench)
-    except BaseException:
-        bench.release()
-        with suppress(NgffError), files.lock(LOCK_TIMEOUT):
-            recover(files, durable=work.durable)  # carries out what has happened, else removes what was staged
-        raise
-
-
-def _staged(work: Work, bench: Bench) -> tuple[list[Step], list[Step]]:
-    """Everything staged and durable; where that fails because another writer came first, that is what is said."""
-    files = work.address.files
-    try:
-        staged = staged_steps(work, bench.path)
-        if work.durable:
-            files.sync(tree(files, bench.path))
-    except ConflictError:
-        raise
-    except NgffError:
-        with files.lock(LOCK_TIMEOUT):
-            recover(files, durable=work.durable)
-            _refuse_overtaken(work, bench)
-        raise
-    return staged
-
-
-def _refuse_overtaken(work: Work, bench: Bench) -> None:
-    if not bench.is_there():
-        message = "the store was replaced while pixels were made. Open it again and run the edits, as update() does."
-        raise ConflictError(Problem(work.address.files.identity, message))
-    compare(work)
-
-
-def _happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
-    """The moment, and what follows it; the lock is held."""
-    files = work.address.files
-    record = publish(files, steps, durable=work.durable)
-    with happened(files, record.name):
-        carry_out(files, record, durable=work.durable)
-        if bench is not None:
-            bench.release()
-        recover(files, durable=False)
-    return record.name
-
-
-def _clean_beside(files: Files) -> None:
-    """What a replacement of the whole store has left, when its writer died."""
-    if files.identity.endswith("/"):
-        return
-    parent, stage, _ = files.beside()
-    if parent.exists(stage):
-        with parent.lock(LOCK_TIMEOUT):
-            clean(parent, stage)

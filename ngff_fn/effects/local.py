@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from ngff_fn.effects.contained import Contained
 from ngff_fn.effects.stores import Files, joined
 from ngff_fn.effects.system_calls import (
     exchange_names,
@@ -37,7 +38,7 @@ _READ_THERE = _READ | os.O_NOFOLLOW
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
-class LocalFiles:
+class LocalFiles(Contained):
     """A directory tree, by the real path of its root; links that leave the root are refused.
 
     Parameters
@@ -53,11 +54,9 @@ class LocalFiles:
     """
 
     def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True, resolved: bool = False) -> None:
-        self.identity = root if resolved else os.path.realpath(root)
+        super().__init__(root if resolved else os.path.realpath(root))
         self.read_only = read_only
         self.exclusive = exclusive
-        self._prefix = self.identity + os.sep
-        self._inside: set[str] = {""}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (type(self), self.identity, self.read_only, self.exclusive)
@@ -260,7 +259,7 @@ class LocalFiles:
         self._writable(path)
         with self._errors(path):
             self._remove(self._named(path))
-        self._inside = {""}
+        self._forget()
 
     def _remove(self, full: str) -> None:
         try:
@@ -367,48 +366,7 @@ class LocalFiles:
         except OSError as error:
             raise self._failed("", error) from error
 
-    # --- staying inside
-
-    def _full(self, key: str) -> str:
-        if ".." in key and ".." in key.split("/"):
-            raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))
-        return self._prefix + key if key else self.identity
-
-    def _named(self, key: str) -> str:
-        """The full path of a key, for what does not follow a link at its end; those on the way stay inside."""
-        parent = key.rpartition("/")[0]
-        if parent not in self._inside:
-            self._enter(parent)
-        return self._full(key)
-
-    def _safe(self, key: str) -> str:
-        """The full path of a key, for what follows a link at its end."""
-        full = self._named(key)
-        if os.path.islink(full):
-            self._check(key)
-        return full
-
-    def _enter(self, path: str) -> bool:
-        """Make sure that a directory is inside, as all above it are; False where there is none."""
-        if path in self._inside:
-            return True
-        full = self._full(path)
-        if not self._enter(path.rpartition("/")[0]):
-            return False
-        try:
-            mode = os.lstat(full).st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        if stat.S_ISLNK(mode):
-            self._check(path)
-        self._inside.add(path)
-        return True
-
-    def _check(self, path: str) -> None:
-        real = os.path.realpath(self._full(path))
-        if real != self.identity and not real.startswith(self.identity.rstrip(os.sep) + os.sep):
-            cure = "Copy what it points to into the store, or open that on its own."
-            raise StoreError(Problem(path, f"a link leaves the store, to {real}. {cure}"))
+    # --- refusing
 
     def _writable(self, key: str) -> None:
         if self.read_only:

@@ -11,8 +11,9 @@ from typing import Any, Literal, get_args
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.record import RECORDS, WORKSHOP, standing
 from ngff_fn.effects.stores import Address, Files, joined
-from ngff_fn.effects.transaction import RECORDS, WORKSHOP, View, standing
+from ngff_fn.effects.view import View
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,

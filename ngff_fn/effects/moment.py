@@ -1,0 +1,138 @@
+"""How a plan on a store that is there happens: by its documents alone, or staged first; then under the lock, or not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ngff_fn.effects.record import DRAFT, STAGE, Put, Step
+from ngff_fn.effects.staging import Work, staged_steps
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.transaction import (
+    LOCK_TIMEOUT,
+    Bench,
+    carry_out,
+    carry_out_directly,
+    clean,
+    clear_workshop,
+    happened,
+    publish,
+    recover,
+    refuse_unwritable,
+)
+from ngff_fn.effects.trees import tree
+from ngff_fn.errors import ConflictError, NgffError, Problem
+from ngff_fn.plan.operations import CreateNode, Plan, PutDocument
+
+
+def only_documents(plan: Plan) -> bool:
+    """Whether nothing but documents changes."""
+    return all(isinstance(operation, PutDocument) for operation in plan.operations)
+
+
+def compare(work: Work) -> None:
+    """Refuse a plan whose documents have changed since it was computed."""
+    files, path = work.address.files, work.address.path
+    changed = [key for key, text in work.plan.compare if files.read(joined(path, key)) != text]
+    if changed:
+        cure = "Open the store again and run the edits on its new value, as update() does."
+        raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
+    for operation in work.plan.operations:
+        if isinstance(operation, CreateNode):
+            work.refuse_in_the_way(operation.path)
+
+
+def by_documents(work: Work) -> str:
+    """Documents alone: one is replaced, and that is the moment; several go through a record."""
+    files, path = work.address.files, work.address.path
+    puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
+    with files.lock(LOCK_TIMEOUT):
+        clear_workshop(files, durable=work.durable)
+        compare(work)
+        if len(puts) == 1:
+            return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
+        return _happen(work, [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts])
+
+
+def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
+    """The atomic replacement of one document."""
+    try:
+        files.write(DRAFT, text)
+        if durable:
+            files.sync([DRAFT])
+        files.move(DRAFT, key)
+    except BaseException:
+        with suppress(NgffError):
+            recover(files, durable=False)
+        raise
+    if durable:
+        with happened(files, key):
+            files.sync([key.rpartition("/")[0]])
+    return key
+
+
+def by_stage(work: Work) -> str:
+    """Pixels and nodes are staged while others may write; then, under the lock, it happens or it does not."""
+    files = work.address.files
+    with files.lock(LOCK_TIMEOUT):
+        recover(files, durable=work.durable)
+        compare(work)
+        bench = Bench(files, STAGE)
+    try:
+        direct, steps = _staged(work, bench)
+        with files.lock(LOCK_TIMEOUT):
+            recover(files, durable=work.durable)
+            _refuse_overtaken(work, bench)
+            refuse_unwritable(files, [*direct, *steps])
+            carry_out_directly(files, direct, durable=work.durable)
+            return _happen(work, steps, bench)
+    except BaseException:
+        bench.release()
+        with suppress(NgffError), files.lock(LOCK_TIMEOUT):
+            recover(files, durable=work.durable)  # carries out what has happened, else removes what was staged
+        raise
+
+
+def _staged(work: Work, bench: Bench) -> tuple[list[Step], list[Step]]:
+    """Everything staged and durable; where that fails because another writer came first, that is what is said."""
+    files = work.address.files
+    try:
+        staged = staged_steps(work, bench.path)
+        if work.durable:
+            files.sync(tree(files, bench.path))
+    except ConflictError:
+        raise
+    except NgffError:
+        with files.lock(LOCK_TIMEOUT):
+            recover(files, durable=work.durable)
+            _refuse_overtaken(work, bench)
+        raise
+    return staged
+
+
+def _refuse_overtaken(work: Work, bench: Bench) -> None:
+    if not bench.is_there():
+        message = "the store was replaced while pixels were made. Open it again and run the edits, as update() does."
+        raise ConflictError(Problem(work.address.files.identity, message))
+    compare(work)
+
+
+def _happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
+    """The moment, and what follows it; the lock is held."""
+    files = work.address.files
+    record = publish(files, steps, durable=work.durable)
+    with happened(files, record.name):
+        carry_out(files, record, durable=work.durable)
+        if bench is not None:
+            bench.release()
+        recover(files, durable=False)
+    return record.name
+
+
+def clean_beside(files: Files) -> None:
+    """What a replacement of the whole store has left, when its writer died."""
+    if files.identity.endswith("/"):
+        return
+    parent, stage, _ = files.beside()
+    if parent.exists(stage):
+        with parent.lock(LOCK_TIMEOUT):
+            clean(parent, stage)

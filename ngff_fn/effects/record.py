@@ -1,0 +1,172 @@
+"""The record of a commit that has happened: what still may have to be done, as idempotent steps, and as a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, TypeAlias, assert_never
+
+from attrs import frozen
+
+from ngff_fn.effects.stores import Files, joined
+from ngff_fn.errors import Problem, StoreError
+
+# "Names that begin with __ are reserved" (Zarr v3, node names): no node can be called so, no reader looks there.
+WORKSHOP = "__ngff_fn"
+STAGE = f"{WORKSHOP}/stage"
+RECORDS = f"{WORKSHOP}/txn"
+DRAFT = f"{WORKSHOP}.draft"
+"""The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
+_FORMAT = 1
+
+
+@frozen(kw_only=True)
+class Put:
+    """A document gets another text, if it still is what it was (None: not there)."""
+
+    key: str
+    before: bytes | None
+    text: bytes
+
+
+@frozen(kw_only=True)
+class Move:
+    """A file or directory gets another name."""
+
+    source: str
+    target: str
+
+
+@frozen(kw_only=True)
+class Exchange:
+    """Two directories change places; due as long as the staged one has the new documents: nobody else writes there."""
+
+    staged: str
+    target: str
+    documents: tuple[tuple[str, bytes], ...]
+
+
+Step: TypeAlias = Put | Move | Exchange
+
+
+@frozen(kw_only=True)
+class Record:
+    """What a commit that has happened still may have to do."""
+
+    name: str
+    steps: tuple[Step, ...]
+
+
+# --- as a file
+
+
+def _text(data: bytes | None) -> Any:
+    return None if data is None else base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: Any) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def _step_as_json(step: Step) -> dict[str, Any]:
+    match step:
+        case Put():
+            return {"do": "put", "key": step.key, "before": _text(step.before), "text": _text(step.text)}
+        case Move():
+            return {"do": "move", "source": step.source, "target": step.target}
+        case Exchange():
+            documents = {key: _text(text) for key, text in step.documents}
+            return {"do": "exchange", "staged": step.staged, "target": step.target, "documents": documents}
+        case _:
+            assert_never(step)
+
+
+def as_json(record: Record) -> bytes:
+    """The text of a record."""
+    return json.dumps({"format": _FORMAT, "steps": [_step_as_json(step) for step in record.steps]}).encode()
+
+
+def _step_from_json(step: dict[str, Any]) -> Step:
+    match step["do"]:
+        case "put":
+            return Put(key=_node(step["key"]), before=_bytes(step["before"]), text=_bytes(step["text"]) or b"")
+        case "move":
+            return Move(source=_place(step["source"]), target=_place(step["target"]))
+        case "exchange":
+            documents = tuple((_node(key), _bytes(text) or b"") for key, text in step["documents"].items())
+            return Exchange(staged=_place(step["staged"]), target=_node(step["target"]), documents=documents)
+        case other:
+            message = f"unknown step {other!r}"
+            raise ValueError(message)
+
+
+def _place(path: Any) -> str:
+    """A path below the root, in the stage or outside of the workshop: a record may come from anywhere."""
+    if not isinstance(path, str) or not path or not path.isprintable():
+        message = f"{path!r} is no path"
+        raise ValueError(message)
+    path.encode()
+    parts = path.split("/")
+    if {"", ".", ".."} & set(parts) or "\\" in path:
+        message = f"the path {path!r} leads out of the store"
+        raise ValueError(message)
+    if parts[0] == WORKSHOP and not path.startswith(f"{STAGE}/"):
+        message = f"the path {path!r} leads out of the stage"
+        raise ValueError(message)
+    return path
+
+
+def _node(path: Any) -> str:
+    """A path of the hierarchy."""
+    if _place(path).split("/")[0] == WORKSHOP:
+        message = f"the path {path!r} is not one of a node"
+        raise ValueError(message)
+    return str(path)
+
+
+def _steps_from_json(content: dict[str, Any]) -> tuple[Step, ...]:
+    if content["format"] != _FORMAT:
+        message = f"format {content['format']!r}"
+        raise ValueError(message)
+    return tuple(map(_step_from_json, content["steps"]))
+
+
+def standing(files: Files) -> tuple[Record, ...]:
+    """The records of commits that have happened and are not carried out to their end."""
+    names = sorted(name for name, is_directory in files.names(RECORDS) if not is_directory)
+    return tuple(record for name in names if (record := _read_record(files, name)) is not None)
+
+
+def _read_record(files: Files, name: str) -> Record | None:
+    data = files.read(joined(RECORDS, name))
+    if data is None:
+        return None  # carried out meanwhile
+    try:
+        return Record(name=name, steps=_steps_from_json(json.loads(data)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
+        location = joined(files.identity, RECORDS, name)
+        raise StoreError(
+            Problem(location, f"this record of a commit cannot be understood ({error}). {cure}")
+        ) from error
+
+
+# --- what the steps say
+
+
+def exchange_is_due(files: Files, step: Exchange) -> bool:
+    """Whether the directories have not changed places yet."""
+    return all(files.read(joined(step.staged, key)) == text for key, text in step.documents)
+
+
+def changed_by(step: Step) -> tuple[str, ...]:
+    """The paths that a step changes."""
+    match step:
+        case Put():
+            return (step.key,)
+        case Move():
+            return (step.source, step.target)
+        case Exchange():
+            return (step.staged, step.target)
+        case _:
+            assert_never(step)

@@ -1,0 +1,85 @@
+"""Reading while a record stands."""
+
+from __future__ import annotations
+
+from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due
+from ngff_fn.effects.stores import Files, joined
+
+
+class View:
+    """A store as it is once all standing records are carried out; reads only, and never waits."""
+
+    def __init__(self, files: Files, records: tuple[Record, ...]) -> None:
+        self.files = files
+        self.records = records
+        self.identity = files.identity
+        self._steps = tuple(step for record in records for step in record.steps)
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """The bytes that a file has, or will have."""
+        where = self._resolved(key)
+        if isinstance(where, bytes):
+            return where if start == 0 and stop is None else where[start:stop]
+        return None if where is None else self.files.read(where, start, stop)
+
+    def get(self, key: str) -> tuple[bytes | None, object | None]:
+        """The bytes that a file has, or will have, and their signature."""
+        where = self._resolved(key)
+        if isinstance(where, bytes):
+            return where, where
+        return (None, None) if where is None else self.files.get(where)
+
+    def signature(self, key: str) -> object | None:
+        """Something that is different when the file has been changed."""
+        where = self._resolved(key)
+        return where if where is None or isinstance(where, bytes) else self.files.signature(where)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is, or will be, a file or directory."""
+        return self.signature(path) is not None or bool(self.names(path))
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """The entries that a directory has, or will have."""
+        where = self._resolved(path)
+        found = dict(self.files.names(where)) if isinstance(where, str) else {}
+        prefix = f"{path}/" if path else ""
+        for step in self._steps:
+            match step:
+                case Put(key=key) if key.startswith(prefix):
+                    name, _, rest = key[len(prefix) :].partition("/")
+                    found.setdefault(name, bool(rest))
+                case Move(target=target) if target.startswith(prefix):
+                    name, _, rest = target[len(prefix) :].partition("/")
+                    found.setdefault(name, bool(rest) or bool(self.names(target)))
+        return [(name, kind) for name, kind in found.items() if self._resolved(joined(path, name)) is not None]
+
+    def touches(self, path: str) -> bool:
+        """Whether a standing record changes something at or below a path."""
+        return any(
+            _below(changed, path) is not None or _below(path, changed) is not None
+            for step in self._steps
+            for changed in changed_by(step)
+        )
+
+    def _resolved(self, key: str) -> str | bytes | None:
+        """Where the bytes of a key are now: under a key, in a record, or nowhere."""
+        for step in self._steps:
+            match step:
+                case Put() if step.key == key:
+                    return step.text if self.files.read(key) == step.before else key
+                case Move():
+                    if (rest := _below(key, step.target)) is not None:
+                        moved = joined(step.source, rest)
+                        return moved if self.files.signature(step.source) or self.files.names(step.source) else key
+                    if _below(key, step.source) is not None:
+                        return None
+                case Exchange() if (rest := _below(key, step.target)) is not None:
+                    return joined(step.staged, rest) if exchange_is_due(self.files, step) else key
+        return key
+
+
+def _below(key: str, path: str) -> str | None:
+    """The rest of a key below a path, "" for the path itself; None where it is not below."""
+    if key == path:
+        return ""
+    return key[len(path) + 1 :] if key.startswith(f"{path}/") or not path else None
