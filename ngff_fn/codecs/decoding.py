@@ -65,7 +65,7 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
     >>> decoded.version, [axis.name for axis in decoded.root.axes]
     ('0.4', ['y', 'x'])
     """
-    documents = dict(documents)  # which other Mappings are many times slower than
+    documents = dict(documents.items())  # which other Mappings are many times slower than
     problems: list[Problem] = []
     version: Version = "0.5" if "zarr.json" in documents else "0.4"
     described = sound_group(documents, version)

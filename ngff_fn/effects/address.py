@@ -11,7 +11,7 @@ from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
 
-GROUP_DOCUMENTS = (".zgroup", "zarr.json")
+GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it
 LONGEST_GAP = 2
 """A plate's row and well may be without documents; a group further up belongs to something else, unless it lists the
 path: a level may be called ``a/b/c/d``."""
@@ -170,9 +170,10 @@ def _outermost(
 ) -> str:
     """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none.
 
-    A hierarchy is of one format: above a node of Zarr v3 only groups of v3 count.
+    A hierarchy is of one format: above a group of Zarr v2 only groups of v2 count, above a node of v3 those of v3.
     """
-    documents = ("zarr.json",) if has(path, "zarr.json") else GROUP_DOCUMENTS
+    own = next((name for name in GROUP_DOCUMENTS if has(path, name)), None)
+    documents = GROUP_DOCUMENTS if own is None else (own,)
     home, distance = path, 0
     for above in ancestors:
         distance += 1

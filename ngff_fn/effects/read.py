@@ -138,9 +138,13 @@ class Witness:
     def __init__(self, files: Files) -> None:
         self.files = files
         self._names = _records(files)
-        self.view = View(files, standing(files) if self._names else ())
-        self._source: View | Files = self.view if self.view.records else files
+        self._source: View | Files = View(files, standing(files)) if self._names else files
         self._seen: dict[str, object | None] = {}
+
+    @property
+    def view(self) -> View:
+        """The store as it is once all that has happened is carried out."""
+        return self._source if isinstance(self._source, View) else View(self.files, ())
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a file, as they are once all that has happened is carried out."""
@@ -157,7 +161,11 @@ class Witness:
         # The records first: once a record is gone, what it changed shows in the documents.
         if _records(self.files) != self._names:
             return False
-        return [*map(self._source.signature, self._seen)] == [*self._seen.values()]
+        return all(map(self._is_still, self._seen.items()))
+
+    def _is_still(self, seen: tuple[str, object | None]) -> bool:
+        key, signature = seen
+        return self._source.signature(key) == signature if signature is not None else not self._source.exists(key)
 
 
 def _records(files: Files) -> list[tuple[str, bool]]:

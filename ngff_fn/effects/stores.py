@@ -117,4 +117,4 @@ def joined(*parts: str) -> str:
     >>> joined("", "A/1", "0")
     'A/1/0'
     """
-    return "/".join(part for part in parts if part)
+    return "/".join([part for part in parts if part])

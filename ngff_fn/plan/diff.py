@@ -120,7 +120,8 @@ def _new_level(base: Snapshot, wanted: Image, level: Level) -> Iterator[Operatio
 
 def _changes(base: Snapshot, wanted: Image) -> Iterator[Operation]:
     before = {level.path: level for level in base.root.levels}
-    for level in wanted.levels:
+    same_arrays = wanted.levels is base.root.levels and wanted.axes is base.root.axes
+    for level in () if same_arrays else wanted.levels:
         if level.path not in before:
             yield from _new_level(base, wanted, level)
         elif level != before[level.path] or wanted.axes != base.root.axes:
@@ -198,6 +199,8 @@ def _other_labels(before: Image, wanted: Image) -> Iterator[Problem]:
 
 def _changes_for_others(before: Image, wanted: Image) -> Iterator[Problem]:
     """An array may be listed by several multiscales: none of them changes what the others show."""
+    if wanted.levels is before.levels:
+        return
     old, others = {level.path: level for level in before.levels}, paths_of_others(wanted)
     for index, level in enumerate(wanted.levels):
         was = old.get(level.path)
