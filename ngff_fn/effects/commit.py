@@ -144,7 +144,7 @@ def commit(
         atomic_pixels=atomic_pixels,
     )
     if not plan.operations:
-        return Committed(plan=plan, place=address.place)
+        return Committed(plan=plan, place=plan.base.origin)
     refuse_consolidated(work.address, plan)
     if plan.base.mode in ("w", "w-"):
         return _committed(work, create_new(work))
@@ -270,5 +270,4 @@ def _check_plan(address: Address, plan: Plan) -> None:
 def _committed(work: Work, moment: str) -> Committed:
     is_new = work.plan.base.mode in ("w", "w-")
     labels = bool(work.files.names(work.at("labels"))) if is_new else work.plan.base.root.labels is not None
-    place = Place(home=work.address.files.identity, path=work.address.path)
-    return Committed(plan=work.plan, place=place, labels=labels, moment=moment)
+    return Committed(plan=work.plan, place=work.plan.base.origin, labels=labels, moment=moment)

@@ -320,10 +320,9 @@ class LocalFiles(Contained):
         while True:
             descriptor = self._open_directory(self.identity)
             if flock(descriptor):
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(descriptor), os.stat(self.identity)):
-                        break
-                os.close(descriptor)
+                if self._is_root(descriptor):
+                    break
+                unlock(descriptor)
                 continue
             os.close(descriptor)
             if time.monotonic() > deadline:
@@ -335,6 +334,12 @@ class LocalFiles(Contained):
             yield
         finally:
             unlock(descriptor)
+
+    def _is_root(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.identity))
+        except FileNotFoundError:
+            return False
 
     def hold(self, path: str) -> Callable[[], None]:
         """``flock`` on a directory until the returned function is called, or the process ends."""
