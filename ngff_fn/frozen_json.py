@@ -23,7 +23,7 @@ class FrozenMap(Mapping[str, Json]):
     __slots__ = ("_data", "_hash")
 
     def __init__(self, data: Mapping[str, Json] | None = None) -> None:
-        self._data: dict[str, Json] = dict(data or {})
+        self._data: dict[str, Json] = dict(data) if data else {}
         self._hash: int | None = None
 
     def __getitem__(self, key: str) -> Json:
@@ -85,6 +85,8 @@ def freeze(value: Any) -> Json:
     if value.__class__ in _PLAIN:  # most values; a short cut
         frozen: Json = value
         return frozen
+    if value.__class__ is dict:
+        return FrozenMap({str(key): freeze(item) for key, item in value.items()})
     match value:
         case None | bool() | int() | float() | str() | FrozenMap():
             return value

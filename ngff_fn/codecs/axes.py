@@ -39,7 +39,7 @@ def sound_axes(entries: Any) -> tuple[Axis, ...] | None:
     for entry in entries if type(entries) is list else ():
         if type(entry) is not dict or None in entry.values():
             return None
-        extra = EMPTY if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
+        extra = None if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
         members += entry.get("name"), entry.get("type"), entry.get("unit"), extra
     try:
         return _sound_axes(*members)
@@ -56,7 +56,7 @@ def _sound_axes(*members: Any) -> tuple[Axis, ...] | None:
             return None
         if unit is not None and kind in UDUNITS and unit not in UDUNITS[kind]:
             return None
-        axes.append(Axis(name=name, type=kind, unit=unit, extra=extra))
+        axes.append(Axis(name=name, type=kind, unit=unit, extra=extra or EMPTY))
     is_noted = axes_problems(axes) or [axis.type for axis in axes].count("space") < _LEAST_SPACE_AXES
     return None if is_noted else tuple(axes)
 

@@ -8,7 +8,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from ngff_fn.codecs.parts import Part, are_numbers, others_of, shown
-from ngff_fn.frozen_json import FrozenMap
+from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.channels import Channel, Window
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
             return None
         members, limits = map(entry.get, _FIELDS), map(window.get, _LIMITS)
         try:
-            channel = _sound_channel(others_of(entry, _MEMBERS), others_of(window, _WINDOW), *members, *limits)
+            extra = None if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
+            beside = None if window.keys() <= _WINDOW else others_of(window, _WINDOW)
+            channel = _sound_channel(extra, beside, *members, *limits)
         except TypeError:  # of a list where a scalar should be
             return None
         if channel is None:
@@ -44,7 +46,7 @@ def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
 
 
 @lru_cache(maxsize=512, typed=True)
-def _sound_channel(extra: FrozenMap, beside: FrozenMap, *members: Any) -> Channel | None:
+def _sound_channel(extra: FrozenMap | None, beside: FrozenMap | None, *members: Any) -> Channel | None:
     """Remembered: many images have the very same channels, which are one object then."""
     label, color, active, coefficient, family, inverted, *limits = members
     if type(label) is not str or type(color) is not str or not _RRGGBB(color) or type(family) not in _TEXT:
@@ -57,12 +59,12 @@ def _sound_channel(extra: FrozenMap, beside: FrozenMap, *members: Any) -> Channe
     return Channel(
         label=label,
         color=color,
-        window=Window(start=start + 0, end=end + 0, min=least + 0, max=most + 0, extra=beside),  # -0.0 is 0.0
+        window=Window(start=start + 0, end=end + 0, min=least + 0, max=most + 0, extra=beside or EMPTY),  # -0.0 is 0.0
         active=active,
         coefficient=None if coefficient is None else coefficient + 0,
         family=family,
         inverted=inverted,
-        extra=extra,
+        extra=extra or EMPTY,
     )
 
 

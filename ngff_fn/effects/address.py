@@ -17,12 +17,12 @@ LONGEST_GAP = 2
 path: a level may be called ``a/b/c/d``."""
 
 FARTHEST = 8
-"""How far above a node the group may be that lists it."""
+"""How far above an array the group may be that lists it."""
 
 _LATER = "This version reads and writes local directories and Zarr's MemoryStore. Copy the store to one of these."
 
 
-def address_of(store: Any, opened: Place | None = None) -> Address:
+def address_of(store: Any, opened: Place | None = None, *, is_group: bool = False) -> Address:
     """Where a store is: the files of its outermost group, and the path below it.
 
     Parameters
@@ -31,6 +31,8 @@ def address_of(store: Any, opened: Place | None = None) -> Address:
         A path, a Zarr ``LocalStore`` or ``MemoryStore``, a ``StorePath`` of one of these, or an ``Address``.
     opened
         Where it was when it was opened: a path that says the same need not be resolved again.
+    is_group
+        Whether a group is meant for sure: there is no need to look far above it, as there is for an array.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def address_of(store: Any, opened: Place | None = None) -> Address:
         case str() | os.PathLike():
             path = os.fspath(store)
             is_real = opened is not None and path == joined(opened.home, opened.path)
-            return _local_address(path, "", read_only=False, is_real=is_real)
+            return _local_address(path, "", read_only=False, is_real=is_real, is_group=is_group)
         case _:
             return _zarr_address(store)
 
@@ -152,7 +154,7 @@ def _zarr_address(store: Any) -> Address:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 
 
-def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = False) -> Address:
+def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = False, is_group: bool = False) -> Address:
     if "://" in root:
         raise UnsupportedError(Problem(root, f"URLs are not supported yet. {_LATER}"))
     _refuse_unspeakable(root, "store")
@@ -160,13 +162,18 @@ def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = Fa
     full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)
     if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
-    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists)
+    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists, is_group=is_group)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
 
 
 def _outermost(
-    path: str, ancestors: Iterable[str], has: Callable[[str, str], bool], lists: Callable[[str, str], bool]
+    path: str,
+    ancestors: Iterable[str],
+    has: Callable[[str, str], bool],
+    lists: Callable[[str, str], bool],
+    *,
+    is_group: bool = False,
 ) -> str:
     """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none.
 
@@ -174,13 +181,13 @@ def _outermost(
     """
     own = next((name for name in GROUP_DOCUMENTS if has(path, name)), None)
     documents = GROUP_DOCUMENTS if own is None else (own,)
-    home, distance = path, 0
+    near = LONGEST_GAP + 1
+    home, distance, reach = path, 0, near if is_group else FARTHEST
     for above in ancestors:
         distance += 1
-        is_group = any(has(above, name) for name in documents)
-        if is_group and (distance <= LONGEST_GAP + 1 or lists(above, home[len(above) :])):
-            home, distance = above, 0
-        elif distance == FARTHEST:
+        if any(has(above, name) for name in documents) and (distance <= near or lists(above, home[len(above) :])):
+            home, distance, reach = above, 0, near
+        elif distance == reach:
             break
     return home
 

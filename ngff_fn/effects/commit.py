@@ -132,7 +132,7 @@ def commit(
     '0.4'
     """
     _check_options(plan, durability)
-    address = address_of(store, plan.base.origin if plan.base.mode == "r+" else None)
+    address = address_of(store, plan.base.origin if plan.base.mode == "r+" else None, is_group=True)
     _check_plan(address, plan)
     work = Work(
         address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
@@ -185,7 +185,7 @@ def create(
     >>> done.snapshot.root.levels[0].array.shape
     (4, 5)
     """
-    address = address_of(store)
+    address = address_of(store, is_group=True)
     if overwrite:
         check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")
@@ -222,7 +222,7 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     _check_update(edits, timeout)
     deadline, pause, replays = time.monotonic() + timeout, 0.001, 0
     while True:
-        address = address_of(store)
+        address = address_of(store, is_group=True)
         base = read_snapshot(address, "r+")
         wanted: Any = base.root
         for edit in edits:

@@ -91,7 +91,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     ('0.4', ['z', 'y', 'x'], {})
     """
     _check_arguments(layout, mode, version, select)
-    address = address_of(store_path)
+    address = address_of(store_path, is_group=True)
     if mode in ("r", "r+"):
         return read_snapshot(address, mode, layout)
     there = exists(address)
