@@ -19,6 +19,7 @@ from ngff_fn.edits.cascade import cascaded, factors_between, method_of
 from ngff_fn.edits.channels import add_channel, remove_channel, rename_channel, reorder_channels, update_channel
 from ngff_fn.edits.contrast import contrast_limits_from, set_contrast_limits
 from ngff_fn.edits.coordinates import set_scale
+from ngff_fn.edits.levels import add_level
 from ngff_fn.edits.rendering import COLOR_IN_NAME, set_channel_active, set_channel_color
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, OutOfRangeError, WrongTypeError
 from ngff_fn.frozen_json import FrozenMap
@@ -749,3 +750,11 @@ def test_channels_are_not_downsampled(image: Image) -> None:
 
 def test_a_cascade_begins_at_any_level() -> None:
     assert [pixels.shape for pixels in cascaded(CELLS, 1, fill((2, 4, 32, 32)))] == [(2, 4, 32, 32)]
+
+
+def test_a_channel_that_was_given_a_color_before_the_first_level_gets_a_window_with_it() -> None:
+    empty = Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"),))
+    image = add_level(set_channel_color(empty, "DAPI", "red"), "0", np.zeros((1, 4, 5), "uint8"))
+    assert image.channels is not None
+    assert image.channels[0].color == "FF0000"
+    assert image.channels[0].window == Window(start=0, end=255, min=0, max=255)

@@ -241,3 +241,8 @@ def test_a_function_that_checks_its_record_is_the_same_to_all_who_look_at_it() -
 def test_python_itself_says_that_the_record_is_missing() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'image'"):
         ANY.sizes()
+
+
+def test_what_has_no_documents_is_refused_by_snapshot_from() -> None:
+    with pytest.raises(nf.WrongTypeError, match="documents: None has no documents by key"):
+        nf.snapshot_from(None)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from ngff_fn.codecs.levels import path_fault, read_path
 from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.codecs.texts import document, once, sound_document, token
 from ngff_fn.codecs.versions import OURS, LayoutName, ome_part, root_attributes, stated_layout, version_of
-from ngff_fn.errors import DocumentError, Problem, refuse
+from ngff_fn.errors import DocumentError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.json_splice import dump
 from ngff_fn.records.arrays import ArraySpec
@@ -336,11 +336,16 @@ def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapsho
     ------
     DocumentError, UnsupportedError
         As ``decode``.
+    WrongTypeError
+        What is no mapping.
 
     >>> axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
     >>> snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}}).version
     '0.4'
     """
+    if not isinstance(documents, Mapping):
+        message = f"{a_type(documents)} has no documents by key. Give a mapping, such as {{'.zattrs': {{...}}}}."
+        raise WrongTypeError(Problem("documents", message))
     texts = {key: value if isinstance(value, bytes) else dump(value) for key, value in documents.items()}
     origin = Place(home="")
     decoded = decode(texts, origin, labels=any(key.startswith("labels/") for key in texts))

@@ -90,7 +90,7 @@ def with_omero(image: Image) -> Image:
 
 
 def with_default_channels(image: Image, dtype: str) -> Image:
-    """The image whose channels without color and window have what a new channel has; others stay as they are.
+    """The image whose channels without color or window have there what a new channel has; others stay as they are.
 
     A store that was created empty names its channels and says no more: how they are shown depends on the dtype.
     """
@@ -98,7 +98,7 @@ def with_default_channels(image: Image, dtype: str) -> Image:
         return image
     channels = (
         channel
-        if channel.color is not None or channel.window is not None
+        if channel.color is not None and channel.window is not None
         else _with_defaults(channel, default_channel(channel.label, dtype, first=index == 0))
         for index, channel in enumerate(image.channels)
     )

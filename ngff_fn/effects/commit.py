@@ -261,7 +261,7 @@ def _check_plan(address: Address, plan: Plan) -> None:
     origin = plan.base.origin
     if plan.base.mode == "r":
         raise StoreError(Problem("plan", "it was computed from a snapshot opened with mode 'r'. Open it with 'r+'."))
-    if origin != address.place:
+    if origin.path != address.path or origin.home != address.files.identity:
         was = joined(origin.home, origin.path) or "documents in memory"
         message = f"it was computed from {was}, not from {joined(address.files.identity, address.path)}."
         raise InvalidValueError(Problem("plan", f"{message} Open this store, and run the edits on its value."))
