@@ -217,10 +217,12 @@ def test_the_first_level_gives_channels_the_color_and_window_of_new_ones() -> No
     assert added[1] == evolve(default_channel("GFP", "uint8", first=False), active=True)
 
 
-def test_channels_that_have_a_color_or_a_window_are_left_alone() -> None:
-    channels = (Channel(label="DAPI", color="FF0000"), Channel(label="GFP", window=Window(start=0, end=9)))
-    image = evolve(NAMED, channels=channels)
-    assert add_level_zeros(image, "0", (2, 4, 4), "uint8").channels == channels
+def test_what_channels_say_already_stays_with_the_first_level() -> None:
+    whole = Channel(label="GFP", color="00FF00", window=Window(start=0, end=9))
+    image = evolve(NAMED, channels=(Channel(label="DAPI", color="FF0000"), whole))
+    added = add_level_zeros(image, "0", (2, 4, 4), "uint8").channels or ()
+    assert (added[0].color, added[0].window) == ("FF0000", Window(start=0, end=255, min=0, max=255))
+    assert added[1] == whole
 
 
 def test_channels_stay_as_they_are_with_further_levels() -> None:

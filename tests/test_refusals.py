@@ -244,5 +244,5 @@ def test_python_itself_says_that_the_record_is_missing() -> None:
 
 
 def test_what_has_no_documents_is_refused_by_snapshot_from() -> None:
-    with pytest.raises(nf.WrongTypeError, match="documents: None has no documents by key"):
+    with pytest.raises(nf.WrongTypeError, match="documents: a NoneType has no documents by key"):
         nf.snapshot_from(None)  # type: ignore[arg-type]
