@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +201,77 @@ def test_a_document_above_that_cannot_be_read_is_refused_with_its_place(text: by
     ):
         with pytest.raises(DocumentError, match=r"root.zarr/zarr.json: "):
             act()
+
+
+KILLED_AFTER_THE_MOMENT = """
+import os, sys
+import numpy as np
+import ngff_fn as nf
+from ngff_fn import curried as c
+from ngff_fn.effects import moment
+moment.carry_out = lambda *arguments, **options: os._exit(9)
+nf.update(sys.argv[1], c.set_region("0", ((0, 4), (0, 4)), np.full((4, 4), 7, "uint8")))
+"""
+
+
+def _killed_after_the_moment(store: Path) -> None:
+    command = [sys.executable, "-c", KILLED_AFTER_THE_MOMENT, str(store)]
+    assert subprocess.run(command, check=False).returncode == 9
+
+
+@pytest.mark.parametrize(("version", "other"), [("0.4", "0.5"), ("0.5", "0.4")])
+def test_the_array_of_an_image_in_a_group_of_the_other_format_has_the_home_of_its_image(
+    version: Any, other: str, tmp_path: Path
+) -> None:
+    group = tmp_path / "group.zarr"
+    group.mkdir()
+    name, text = (".zgroup", '{"zarr_format": 2}') if other == "0.4" else ("zarr.json", '{"node_type": "group"}')
+    (group / name).write_text(text)
+    created = nf.create(group / "img", nf.image_from(np.zeros((4, 4), "uint8"), axes="yx"), version=version)
+    assert address_of(group / "img").place == created.snapshot.origin
+    _killed_after_the_moment(group / "img")
+    for store, path in ((group / "img", "0"), (group, "img/0"), (group / "img" / "0", "")):
+        assert to_numpy(store, path).max() == 7
+
+
+def test_an_image_far_below_a_group_that_lists_it_has_one_home_by_every_door(tmp_path: Path) -> None:
+    far = tmp_path / "group.zarr" / "a" / "b" / "c" / "d"
+    far.mkdir(parents=True)
+    (tmp_path / "group.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+    (tmp_path / "group.zarr" / ".zattrs").write_text('{"images": ["a/b/c/d"]}')
+    nf.create(far, nf.image_from(np.zeros((4, 4), "uint8"), axes="yx"), version="0.4")
+    _killed_after_the_moment(far)
+    assert nf.evaluate(nf.open_ome_zarr(far).root, level=0).max() == 7
+    for store, path in ((far, "0"), (far / "0", ""), (tmp_path / "group.zarr", "a/b/c/d/0")):
+        assert to_numpy(store, path).max() == 7
+
+
+@pytest.mark.parametrize(("version", "other"), [("0.4", "zarr.json"), ("0.5", ".zgroup")])
+def test_what_was_created_in_a_group_of_the_other_format_can_be_changed(
+    version: Any, other: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "group.zarr" / "img"
+    store.parent.mkdir()
+    (store.parent / other).write_text("{}")
+    base = nf.create(store, image(), version=version).snapshot
+    nf.commit(store, nf.diff(base, nf.set_scale(base.root, y=2.0)))
+    assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 2.0
+
+
+def test_a_store_that_was_moved_below_a_group_and_linked_is_not_the_one_that_was_opened(tmp_path: Path) -> None:
+    store, group = tmp_path.resolve() / "s.zarr", tmp_path / "group.zarr"
+    nf.create(store, image(), version="0.4")
+    base = nf.open_ome_zarr(store, mode="r+")
+    group.mkdir()
+    (group / ".zgroup").write_text('{"zarr_format": 2}')
+    store.rename(group / "img")
+    store.symlink_to(group / "img")
+    with pytest.raises(nf.InvalidValueError, match="it was computed from"):
+        nf.commit(store, nf.diff(base, nf.set_scale(base.root, y=2.0)))
+
+
+def test_a_plan_from_documents_in_memory_is_of_no_store() -> None:
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    base = nf.snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}})
+    with pytest.raises(nf.InvalidValueError, match="documents in memory"):
+        nf.commit("", nf.diff(base, nf.rename_axis(base.root, "x", "w")))

@@ -11,6 +11,9 @@ import pytest
 from attrs import evolve
 
 from ngff_fn import codecs
+from ngff_fn.codecs.axes import sound_axes
+from ngff_fn.codecs.channels import sound_channels
+from ngff_fn.codecs.decoding import read_group
 from ngff_fn.errors import DocumentError, InvalidValueError
 from ngff_fn.frozen_json import EMPTY, FrozenMap, freeze
 from ngff_fn.records.axes import Axis
@@ -400,3 +403,15 @@ def test_neither_reading_nor_writing_changes_what_it_is_given(version: Version) 
     documents_of(evolve(image, name="other", channels=None), version, documents)
     assert dict(documents) == kept
     assert decoded(documents) == image
+
+
+@pytest.mark.parametrize(("one", "other"), [('{"a": 1, "b": 2}', '{"b": 2, "a": 1}'), ("0.0", "-0.0"), ("1", "1.0")])
+def test_unknown_keys_are_read_as_they_are_written_whatever_was_read_before(one: str, other: str) -> None:
+    axes = '[{"name": "y", "type": "space"}, {"name": "x", "type": "space", "k": %s}]'
+    channel = '{"label": "A", "color": "FFFFFF", "window": {"start": 0, "end": 1, "min": 0, "max": 1}, "k": %s}'
+    for said in (one, other):
+        axes_said, channels_said = json.loads(axes % said), [json.loads(channel % said)]
+        multiscale = {"version": "0.4", "axes": axes_said, "datasets": [{"path": "0"}]}
+        document = {"multiscales": [multiscale], "omero": {"channels": channels_said}}
+        image = read_group(as_texts({".zgroup": {"zarr_format": 2}, ".zattrs": document}), "0.4", [])
+        assert repr((sound_axes(axes_said), sound_channels(channels_said))) == repr((image.axes, image.channels))

@@ -246,3 +246,13 @@ def test_python_itself_says_that_the_record_is_missing() -> None:
 def test_what_has_no_documents_is_refused_by_snapshot_from() -> None:
     with pytest.raises(nf.WrongTypeError, match="documents: a NoneType has no documents by key"):
         nf.snapshot_from(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channels", [5, True, "DAPI", (1, 2), ["DAPI"]])
+def test_channels_that_are_none_are_refused_before_anything_is_written(channels: Any) -> None:
+    base = nf.create(MemoryStore(), CELLS_IN_MEMORY, version="0.4").snapshot
+    with pytest.raises(nf.InvalidValueError, match=r"channels: .* are no channels"):
+        nf.diff(base, evolve(base.root, channels=channels))
+
+
+CELLS_IN_MEMORY = nf.image_from(np.zeros((2, 4, 4), "uint8"), axes="cyx", channel_names=["A", "B"])

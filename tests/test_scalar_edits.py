@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ngff_fn import codecs
 from ngff_fn.codecs.scalar_edits import scalar_edits
 from ngff_fn.errors import NgffError
+from ngff_fn.json_splice import Put, spliced
 from ngff_fn.json_splice.scalars import scalar_places, text_places
 from ngff_fn.records.image import Image
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -144,3 +145,13 @@ def test_a_text_that_stands_once_is_where_a_search_finds_it(value: object, space
     found = text_places(text, pointers, value)
     if found is not None and all(pointers):
         assert found == scalar_places(text, pointers)
+
+
+@pytest.mark.parametrize("label", [": ", ":", " : ", ", "])
+@pytest.mark.parametrize("separators", [(", ", ": "), (",", ":"), (", ", " : ")])
+def test_a_text_that_is_what_stands_between_two_others_is_found(label: str, separators: tuple[str, str]) -> None:
+    def document(label: str) -> bytes:
+        return json.dumps({"omero": {"channels": [{"label": label}]}, "b": {"c": "d"}}, separators=separators).encode()
+
+    edit, text = Put(("omero", "channels", 0, "label"), "NEW"), document(label)
+    assert spliced(text, (edit,), json.loads(text)) == document("NEW")

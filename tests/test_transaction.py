@@ -293,3 +293,14 @@ def test_steps_that_need_no_record_are_carried_out_in_order(tmp_path: Path) -> N
     files.write("0/a", b"old")
     carry_out_directly(files, [Move(source=f"{STAGE}/a", target="0/a")], durable=True)
     assert files.read("0/a") == b"new"
+
+
+def test_whatever_has_the_name_of_the_draft_does_not_stop_a_commit(store: Path) -> None:
+    draft = store / "__ngff_fn.draft"
+    puts: list[Callable[[], object]] = [draft.mkdir, lambda: draft.symlink_to("0"), lambda: draft.write_text("half")]
+    for put in puts:
+        put()
+        nf.update(store, c.set_scale(y=3.0))
+        nf.update(store, c.set_scale(y=2.0))
+        assert not os.path.lexists(draft)
+    assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 2.0

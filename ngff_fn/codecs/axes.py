@@ -41,8 +41,9 @@ def sound_axes(entries: Any) -> tuple[Axis, ...] | None:
             return None
         extra = None if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
         members += entry.get("name"), entry.get("type"), entry.get("unit"), extra
+    read = _sound_axes if not any(members[3::4]) else _sound_axes.__wrapped__  # equal maps may differ in their order
     try:
-        return _sound_axes(*members)
+        return read(*members)
     except TypeError:  # of a list where a text should be
         return None
 

@@ -36,7 +36,8 @@ def sound_channels(entries: Any) -> tuple[Channel, ...] | None:
         try:
             extra = None if entry.keys() <= _MEMBERS else others_of(entry, _MEMBERS)
             beside = None if window.keys() <= _WINDOW else others_of(window, _WINDOW)
-            channel = _sound_channel(extra, beside, *members, *limits)
+            read = _sound_channel if extra is beside is None else _sound_channel.__wrapped__  # equal maps may differ
+            channel = read(extra, beside, *members, *limits)
         except TypeError:  # of a list where a scalar should be
             return None
         if channel is None:

@@ -48,7 +48,7 @@ def scalar_edits(before: Image, wanted: Image, ome: Any, pointer: Pointer = ()) 
         return None
     try:
         edits = *_of_channels(before, wanted, ome, pointer), *_of_levels(before, wanted, ome, pointer)
-    except (LookupError, TypeError):  # the document has not what was looked for
+    except (LookupError, TypeError, AttributeError):  # the document, or the record, has not what was looked for
         return None
     return edits
 

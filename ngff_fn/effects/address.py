@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from attrs import frozen
+
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
+from ngff_fn.records.snapshot import Version
 
 GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it
 LONGEST_GAP = 2
@@ -22,7 +25,9 @@ FARTHEST = 8
 _LATER = "This version reads and writes local directories and Zarr's MemoryStore. Copy the store to one of these."
 
 
-def address_of(store: Any, opened: Place | None = None, *, is_group: bool = False) -> Address:
+def address_of(
+    store: Any, opened: Place | None = None, *, is_group: bool = False, new: Version | None = None
+) -> Address:
     """Where a store is: the files of its outermost group, and the path below it.
 
     Parameters
@@ -33,6 +38,8 @@ def address_of(store: Any, opened: Place | None = None, *, is_group: bool = Fals
         Where it was when it was opened: a path that says the same need not be resolved again.
     is_group
         Whether a group is meant for sure: there is no need to look far above it, as there is for an array.
+    new
+        The version of what will be created there; None: what is there counts.
 
     Raises
     ------
@@ -41,18 +48,32 @@ def address_of(store: Any, opened: Place | None = None, *, is_group: bool = Fals
     WrongTypeError
         What is no store at all.
     """
+    sought = _Sought(is_group=is_group, new=new)
     match store:
         case Address():
             return store
         case str() | os.PathLike():
             path = os.fspath(store)
-            is_real = opened is not None and path == joined(opened.home, opened.path)
-            return _local_address(path, "", read_only=False, is_real=is_real, is_group=is_group)
+            is_real = opened is not None and _is_called(path, opened)
+            return _local_address(path, "", read_only=False, sought=sought, is_real=is_real)
         case _:
-            return _zarr_address(store)
+            return _zarr_address(store, sought)
 
 
-def address_below(store: Any, path: str) -> Address:
+@frozen(kw_only=True)
+class _Sought:
+    """What is known of a node before it is looked at."""
+
+    is_group: bool = False
+    new: Version | None = None
+
+
+def _is_called(path: str, opened: Place) -> bool:
+    """Whether a path is the name of a place, and no link has been put there since."""
+    return bool(opened.home) and path == joined(opened.home, opened.path) and not os.path.islink(path)
+
+
+def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
     """Where a node below a store is: the same address as if the node itself had been called the store.
 
     So whoever reads an image from a directory above it sees the records of its commits, which are in the image's home.
@@ -62,7 +83,8 @@ def address_below(store: Any, path: str) -> Address:
     InvalidValueError, WrongTypeError
         A path that leads out of the store, or is none.
     """
-    inner, address = checked_path(path), address_of(store)
+    inner = checked_path(path)
+    address = address_of(store, is_group=is_group or bool(inner))
     where, files = joined(address.path, inner), address.files
 
     def has(node: str, name: str) -> bool:
@@ -71,13 +93,13 @@ def address_below(store: Any, path: str) -> Address:
     def lists(above: str, below: str) -> bool:
         return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
 
-    home = _outermost(where, _above(where), has, lists)
+    home = _outermost(where, _above(where), has, lists, _Sought(is_group=is_group))
     if not home:
         return Address(files=files, path=where)
     inside = where[len(home) :].strip("/")
     if files.identity.startswith("memory:"):
         return Address(files=files_of(joined(files.identity, home)), path=inside)
-    outer = address_of(joined(files.identity, home))
+    outer = address_of(joined(files.identity, home), is_group=True)
     return Address(files=outer.files, path=joined(outer.path, inside))
 
 
@@ -134,7 +156,7 @@ def files_of(identity: str) -> Files:
     return LocalFiles(identity)
 
 
-def _zarr_address(store: Any) -> Address:
+def _zarr_address(store: Any, sought: _Sought) -> Address:
     kind = type(store)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
         message = f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, MemoryStore or StorePath."
@@ -147,14 +169,14 @@ def _zarr_address(store: Any) -> Address:
     read_only = bool(getattr(store, "read_only", False))
     match store:
         case LocalStore():
-            return _local_address(os.fspath(store.root), path, read_only=read_only)
+            return _local_address(os.fspath(store.root), path, read_only=read_only, sought=sought)
         case MemoryStore():
-            return _memory_address(store, path, read_only=read_only)
+            return _memory_address(store, path, read_only=read_only, sought=sought)
         case _:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 
 
-def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = False, is_group: bool = False) -> Address:
+def _local_address(root: str, below: str, *, read_only: bool, sought: _Sought, is_real: bool = False) -> Address:
     if "://" in root:
         raise UnsupportedError(Problem(root, f"URLs are not supported yet. {_LATER}"))
     _refuse_unspeakable(root, "store")
@@ -162,7 +184,7 @@ def _local_address(root: str, below: str, *, read_only: bool, is_real: bool = Fa
     full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)
     if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
         raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
-    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists, is_group=is_group)
+    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists, sought)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
 
@@ -172,24 +194,33 @@ def _outermost(
     ancestors: Iterable[str],
     has: Callable[[str, str], bool],
     lists: Callable[[str, str], bool],
-    *,
-    is_group: bool = False,
+    sought: _Sought,
 ) -> str:
     """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none.
 
-    A hierarchy is of one format: above a group of Zarr v2 only groups of v2 count, above a node of v3 those of v3.
+    A hierarchy is of one format, and the home of an array is that of its image: only the first group above an array
+    may be far from it, and from there on groups of the same format count, near ones.
     """
-    own = next((name for name in GROUP_DOCUMENTS if has(path, name)), None)
-    documents = GROUP_DOCUMENTS if own is None else (own,)
+    documents = _formats(path, has, sought)
     near = LONGEST_GAP + 1
-    home, distance, reach = path, 0, near if is_group else FARTHEST
+    home, distance, reach = path, 0, near if sought.is_group else FARTHEST
     for above in ancestors:
         distance += 1
-        if any(has(above, name) for name in documents) and (distance <= near or lists(above, home[len(above) :])):
-            home, distance, reach = above, 0, near
+        found = next((name for name in documents if has(above, name)), None)
+        if found is not None and (distance <= near or lists(above, home[len(above) :])):
+            home, distance, reach, documents = above, 0, near, (found,)
         elif distance == reach:
             break
     return home
+
+
+def _formats(path: str, has: Callable[[str, str], bool], sought: _Sought) -> tuple[str, ...]:
+    """The documents by which groups above a node are known: of its own format, as far as it has one."""
+    if sought.new is not None:
+        return (".zgroup",) if sought.new == "0.4" else ("zarr.json",)
+    if has(path, "zarr.json"):
+        return ("zarr.json",)
+    return (".zgroup",) if has(path, ".zgroup") or has(path, ".zarray") else GROUP_DOCUMENTS
 
 
 _LISTS = (".zattrs", "zarr.json")
@@ -222,7 +253,7 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _memory_address(store: Any, path: str, *, read_only: bool) -> Address:
+def _memory_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:
     from ngff_fn.effects.memory import MemoryFiles, memory_of
 
     memory = memory_of(store)
@@ -234,5 +265,5 @@ def _memory_address(store: Any, path: str, *, read_only: bool) -> Address:
     def lists(above: str, below: str) -> bool:
         return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
 
-    home = _outermost(path, _above(path), has, lists)
+    home = _outermost(path, _above(path), has, lists, sought)
     return Address(files=MemoryFiles(memory, home, read_only=read_only), path=path[len(home) :].strip("/"))

@@ -132,7 +132,9 @@ def commit(
     '0.4'
     """
     _check_options(plan, durability)
-    address = address_of(store, plan.base.origin if plan.base.mode == "r+" else None, is_group=True)
+    is_new = plan.base.mode in ("w", "w-")
+    opened, new = (None, plan.base.version) if is_new else (plan.base.origin, None)
+    address = address_of(store, opened, is_group=True, new=new)
     _check_plan(address, plan)
     work = Work(
         address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
@@ -185,7 +187,7 @@ def create(
     >>> done.snapshot.root.levels[0].array.shape
     (4, 5)
     """
-    address = address_of(store, is_group=True)
+    address = address_of(store, is_group=True, new=version)
     if overwrite:
         check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")

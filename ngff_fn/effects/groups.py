@@ -39,7 +39,7 @@ def children(store: Any, path: str = "") -> tuple[str, ...]:
     >>> children(store)
     ('0', '1')
     """
-    address = address_below(store, path)
+    address = address_below(store, path, is_group=True)
     view, where = Witness(address.files).view, address.path
     names = view.names(where)
     if not names:
@@ -94,7 +94,7 @@ def open_group(store: Any, path: str = "") -> zarr.Group:
 
     from ngff_fn.effects.files_store import FilesStore
 
-    address = address_below(store, path)
+    address = address_below(store, path, is_group=True)
     view, where = Witness(address.files).view, address.path
     location = joined(address.files.identity, where)
     for zarr_format, key in _FORMATS:

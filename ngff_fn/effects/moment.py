@@ -20,7 +20,7 @@ from ngff_fn.effects.transaction import (
     refuse_unwritable,
 )
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import ConflictError, NgffError, Problem
+from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, Plan, PutDocument
 
 
@@ -56,7 +56,11 @@ def by_documents(work: Work) -> str:
 def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
     """The atomic replacement of one document."""
     try:
-        files.write(DRAFT, text)
+        try:
+            files.write(DRAFT, text)
+        except StoreExistsError:  # no file: whatever it is, the name is ours
+            files.remove(DRAFT)
+            files.write(DRAFT, text)
         if durable:
             files.sync([DRAFT])
         files.move(DRAFT, key)

@@ -102,6 +102,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     elif there:
         message = "something is there already. Open it with mode='r+', or replace it with mode='w'."
         raise StoreExistsError(Problem(_where(address), message))
+    address = address_of(store_path, is_group=True, new=version)
     new: Mode = "w" if mode == "w" else "w-"
     root = _empty_image(layout, channel_names, axes)
     return Snapshot(origin=address.place, version=version, root=root, mode=new)

@@ -77,9 +77,9 @@ def text_places(text: str, pointers: Collection[Pointer], value: Any) -> list[Pl
     for pointer in pointers:
         said = _at(value, pointer)
         quoted = f'"{said}"'
-        if not isinstance(said, str) or text.count(quoted) != 1:
+        start = text.find(quoted) if isinstance(said, str) else -1
+        if start < 0 or text.find(quoted, start + 1) >= 0:  # one may begin inside of another: ": " between two texts
             return None
-        start = text.index(quoted)
         found.append(Place(pointer, start, start + len(quoted)))
     return sorted(found, key=attrgetter("start"))
 

@@ -10,6 +10,7 @@ from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTy
 from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
+from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level, paths_of_others
 from ngff_fn.records.pixels import Fill, Stored, leaves
 from ngff_fn.records.snapshot import VERSIONS, Documents, Root, Snapshot
@@ -69,6 +70,9 @@ _asked = attrgetter("axes", "levels", "scale", "translation")
 
 def _problems(base: Snapshot, wanted: Image) -> list[Problem]:
     """What forbids to write a value; not asked again of what was read, and stays."""
+    channels = wanted.channels
+    if channels is not None and not (isinstance(channels, tuple) and all(isinstance(c, Channel) for c in channels)):
+        return [Problem("channels", f"{channels!r} are no channels. Give a tuple of Channel, or None for no omero.")]
     if base.mode in ("r", "r+") and all(map(is_, _asked(wanted), _asked(base.root))):
         return []
     arrays = [level.array for level in base.root.levels] if base.mode in ("r", "r+") else []
