@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ngff_fn import curried as curried  # noqa: I001 — the names of a module stay together
     from ngff_fn.codecs.attributes import ome_attributes as ome_attributes
-    from ngff_fn.codecs.decoding import snapshot_from as snapshot_from
+    from ngff_fn.codecs.hierarchy import snapshot_from as snapshot_from
     from ngff_fn.curried import pipe as pipe
     from ngff_fn.edits.axes import rename_axis as rename_axis, set_unit as set_unit
     from ngff_fn.edits.channels import (
@@ -35,12 +35,27 @@ if TYPE_CHECKING:
     )
     from ngff_fn.edits.encoding import astype as astype, rechunk as rechunk
     from ngff_fn.edits.extra import detach as detach, remove_extra as remove_extra, set_extra as set_extra
+    from ngff_fn.edits.hierarchy import each_image as each_image, update_at as update_at
     from ngff_fn.edits.image_from import image_from as image_from
     from ngff_fn.edits.levels import (
         add_level as add_level,
         add_level_zeros as add_level_zeros,
         remove_level as remove_level,
         set_region as set_region,
+    )
+    from ngff_fn.edits.plates import (
+        add_well as add_well,
+        empty_plate as empty_plate,
+        remove_well as remove_well,
+        rename_well as rename_well,
+        set_field_count as set_field_count,
+    )
+    from ngff_fn.edits.positions import (
+        add_position as add_position,
+        add_positions as add_positions,
+        move_position as move_position,
+        plate_from_positions as plate_from_positions,
+        remove_position as remove_position,
     )
     from ngff_fn.edits.pyramid import with_pyramid as with_pyramid, without_pyramid as without_pyramid
     from ngff_fn.edits.rendering import set_channel_active as set_channel_active, set_channel_color as set_channel_color
@@ -82,6 +97,7 @@ if TYPE_CHECKING:
     from ngff_fn.plan.diff import diff as diff
     from ngff_fn.plan.operations import (
         CreateNode as CreateNode,
+        MoveNode as MoveNode,
         Operation as Operation,
         Plan as Plan,
         PutDocument as PutDocument,
@@ -108,6 +124,7 @@ if TYPE_CHECKING:
         to_index as to_index,
         to_physical as to_physical,
     )
+    from ngff_fn.records.holders import positions as positions, rows as rows, wells as wells
     from ngff_fn.records.image import (
         Image as Image,
         Level as Level,
@@ -132,6 +149,15 @@ if TYPE_CHECKING:
         Select as Select,
         Stored as Stored,
     )
+    from ngff_fn.records.plate import (
+        Acquisition as Acquisition,
+        Collection as Collection,
+        Field as Field,
+        Line as Line,
+        Plate as Plate,
+        Series as Series,
+        Well as Well,
+    )
     from ngff_fn.records.snapshot import Documents as Documents, Snapshot as Snapshot
     from ngff_fn.rules import validate as validate
     from ngff_fn.views.tree import format_tree as format_tree
@@ -140,7 +166,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "": "curried",
     "codecs.attributes": "ome_attributes",
-    "codecs.decoding": "snapshot_from",
+    "codecs.hierarchy": "snapshot_from",
     "curried": "pipe",
     "edits.axes": "rename_axis set_unit",
     "edits.channels": "add_channel remove_channel rename_channel reorder_channels update_channel",
@@ -151,8 +177,11 @@ _NAMES = {
     ),
     "edits.encoding": "astype rechunk",
     "edits.extra": "detach remove_extra set_extra",
+    "edits.hierarchy": "each_image update_at",
     "edits.image_from": "image_from",
     "edits.levels": "add_level add_level_zeros remove_level set_region",
+    "edits.plates": "add_well empty_plate remove_well rename_well set_field_count",
+    "edits.positions": "add_position add_positions move_position plate_from_positions remove_position",
     "edits.pyramid": "with_pyramid without_pyramid",
     "edits.rendering": "set_channel_active set_channel_color",
     "edits.select": "concatenate crop",
@@ -170,14 +199,16 @@ _NAMES = {
     "frozen_json": "FrozenMap",
     "plan.describe": "describe",
     "plan.diff": "diff",
-    "plan.operations": "CreateNode Operation Plan PutDocument RetireNode WriteArray",
+    "plan.operations": "CreateNode MoveNode Operation Plan PutDocument RetireNode WriteArray",
     "records.arrays": "ArraySpec",
     "records.axes": "Axis axes_from axis_index axis_names",
     "records.channels": "Channel Window channel_index channel_names",
     "records.coordinates": "effective_scale effective_translation scale to_index to_physical",
+    "records.holders": "positions rows wells",
     "records.image": "Image Level Place Unread level_at level_index sizes",
     "records.nodes": "is_leaf is_root listed node_at",
     "records.pixels": "Downsample Fill Given Mosaic Pixels Select Stored",
+    "records.plate": "Acquisition Collection Field Line Plate Series Well",
     "records.snapshot": "Documents Snapshot",
     "rules": "validate",
     "views.tree": "format_tree",

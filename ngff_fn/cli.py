@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import json
+import os
 import sys
-from collections.abc import Sequence
-from io import TextIOWrapper
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import StringIO, TextIOWrapper
 from math import ceil, floor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.views.info import format_info, info
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except nf.NgffError as error:
         for line in str(error).splitlines():
             print(f"ngff-fn {options.command}: {line}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # who reads this has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 
@@ -51,7 +59,177 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("directory", type=Path, metavar="DIR", help="where cells.zarr will lie; it is made if need be")
     command.add_argument("--overwrite", action="store_true", help="replace the cells.zarr that is there already")
     command.set_defaults(run=_demo)
+
+    command = _command(commands, "tree", _tree, "what a store holds, a line for each node")
+    command.add_argument("--level", type=int, metavar="N", help="how many steps below the root; all, if left out")
+
+    command = _command(commands, "info", _info, "a store summed up: axes, sizes, channels, levels, lay-out of a plate")
+    command.add_argument("--json", action="store_true", help="as JSON, for programs")
+
+    command = _command(commands, "rename-wells", _rename_wells, "rename the wells of a plate, all in one commit")
+    command.add_argument("csv", type=Path, metavar="CSV", help="a file of two columns: old, new, such as A/1,B/3")
+    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
+
+    command = _command(commands, "set-scale", _set_scale, "set the voxel size of every image, all in one commit")
+    for axis in _SCALED:
+        command.add_argument(f"--{axis}", type=float, metavar="SIZE", help=f"along {axis}, in the unit of the axis")
+    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
     return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[Any], None], about: str) -> argparse.ArgumentParser:
+    """A command about a store."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=f"{about[0].upper()}{about[1:]}."
+    )
+    command.add_argument(
+        "store", metavar="STORE", help="an image, a plate, a well or a collection; also within a store"
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+# -- tree, info --------------------------------------------------------------------------------------------------------
+
+
+def _tree(options: Any) -> None:
+    print(nf.format_tree(nf.open_ome_zarr(options.store), options.level))
+
+
+def _info(options: Any) -> None:
+    found = info(nf.open_ome_zarr(options.store))
+    print(json.dumps(found, indent=2) if options.json else format_info(found))
+
+
+# -- rename-wells ------------------------------------------------------------------------------------------------------
+
+
+class _Renaming(NamedTuple):
+    """What a line of the file says."""
+
+    line: int
+    old: str
+    new: str
+
+
+def _rename_wells(options: Any) -> None:
+    renamings = _renamings(options.csv)
+
+    def renamed(root: Any) -> Any:
+        if isinstance(root, nf.Plate):
+            return _with_renamed(root, renamings, options.csv)
+        message = f"it is of kind {type(root).__name__.lower()}, and has no wells to rename. Give the store of a plate."
+        raise nf.WrongTypeError(nf.Problem(options.store, message))
+
+    _carry_out(options, renamed)
+
+
+def _renamings(file: Path) -> list[_Renaming]:
+    """The lines of the file, those of a header (``old,new``) and empty ones left out."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        reader = csv.reader(StringIO(text, newline=""), strict=True, skipinitialspace=True)
+        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"it cannot be read as CSV in UTF-8 ({error}). Give a file of lines such as A/1,B/3."
+        raise nf.InvalidValueError(nf.Problem(str(file), message)) from error
+    rows = [(line, row) for line, row in lines if any(row)]
+    if rows and [cell.lower() for cell in rows[0][1]] == ["old", "new"]:
+        del rows[0]
+    _refuse(
+        nf.Problem(f"{file}:{line}", f"it is not two names with a comma between them, but {row}. Give such as A/1,B/3.")
+        for line, row in rows
+        if len(row) != 2 or not all(row)
+    )
+    if not rows:
+        raise nf.InvalidValueError(nf.Problem(str(file), "it names no wells. Give lines such as A/1,B/3."))
+    return [_Renaming(line, *(name.strip("/") for name in row)) for line, row in rows]
+
+
+def _with_renamed(plate: nf.Plate, renamings: Sequence[_Renaming], file: Path) -> nf.Plate:
+    """The plate with all of these wells renamed; or all that is wrong with them, by line."""
+    problems = list(_clashes(renamings))
+    clashing = {line for line, _ in problems}
+    for line, old, new in renamings:
+        try:
+            plate = plate if line in clashing else nf.rename_well(plate, old, new)
+        except nf.NgffError as error:
+            problems += [(line, str(problem)) for problem in error.problems]
+    _refuse(nf.Problem(f"{file}:{line}", message) for line, message in sorted(problems))
+    return plate
+
+
+def _clashes(renamings: Sequence[_Renaming]) -> Iterator[tuple[int, str]]:
+    """The lines that cannot be carried out beside the others in one commit, and why."""
+    from_line: dict[str, int] = {}
+    to_line: dict[str, int] = {}
+    changing = [each for each in renamings if each.old != each.new]
+    for line, old, new in changing:
+        if from_line.setdefault(old, line) != line:
+            yield line, f"{old} is renamed in line {from_line[old]} already. Leave one out."
+        if to_line.setdefault(new, line) != line:
+            yield line, f"{new} is the new name in line {to_line[new]} already. Give another."
+    for line, _, new in changing:
+        if new in from_line:
+            message = f"{new} becomes free by line {from_line[new]} of the same commit. Rename that well in a file of"
+            yield line, f"{message} its own first; of wells that exchange names, one to a name that is free."
+
+
+# -- set-scale ---------------------------------------------------------------------------------------------------------
+
+_SCALED = ("t", "z", "y", "x")
+
+
+def _set_scale(options: Any) -> None:
+    sizes = {axis: size for axis in _SCALED if (size := getattr(options, axis)) is not None}
+    if not sizes:
+        raise nf.InvalidValueError(nf.Problem("scale", "no size is given. Say one, such as --z 0.25."))
+    base = nf.open_ome_zarr(options.store)
+    left = dict(_without_scale(base)) if not isinstance(base.root, nf.Image) else {}
+    for path, message in left.items():
+        print(f"{path}: {message} It is left as it is.")
+    if len(left) == len(nf.positions(base.root)):
+        raise nf.NotThereError(nf.Problem(options.store, "there is no image in it that has a scale. Add one first."))
+
+    def is_meant(path: str, image: Any) -> bool:
+        return path not in left or bool(isinstance(image, nf.Image) and image.levels)
+
+    _carry_out(options, c.each_image(c.set_scale(**sizes), where=is_meant))
+
+
+def _without_scale(base: nf.Snapshot) -> Iterator[tuple[str, str]]:
+    """The positions where there is nothing to set; what is there and could not be read is refused."""
+    not_read: list[nf.Problem] = []
+    for path, image in nf.positions(base.root):
+        if isinstance(image, nf.Unread) and base.documents.of_node(path):
+            message = "it is there and could not be read, for the reasons that ngff-fn info names. Mend or remove it."
+            not_read.append(nf.Problem(path, message))
+        elif isinstance(image, nf.Unread):
+            yield path, "it is listed, and nothing is there."
+        elif not image.levels:
+            yield path, "the image has no levels yet."
+    _refuse(not_read, nf.NotThereError)
+
+
+# -- what the commands share -------------------------------------------------------------------------------------------
+
+
+def _carry_out(options: Any, edit: Callable[[Any], Any]) -> None:
+    """Commit an edit, or print what it would do."""
+    if options.dry_run:
+        base = nf.open_ome_zarr(options.store)
+        print(nf.describe(nf.diff(base, edit(base.root))))
+    else:
+        print(nf.describe(nf.update(options.store, edit).plan).partition("\n")[0])
+
+
+def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.InvalidValueError) -> None:
+    found = list(problems)
+    if found:
+        raise error(*found)
+
+
+# -- demo --------------------------------------------------------------------------------------------------------------
 
 
 def _demo(options: Any) -> None:

@@ -31,7 +31,10 @@ from ngff_fn.edits import (
     coordinates,
     encoding,
     extra,
+    hierarchy,
     levels,
+    plates,
+    positions,
     pyramid,
     rendering,
     select,
@@ -41,11 +44,14 @@ from ngff_fn.edits import (
 from ngff_fn.edits.arguments import is_array
 from ngff_fn.errors import Problem, WrongTypeError
 from ngff_fn.records.image import Image, Level
+from ngff_fn.records.plate import Collection, Plate, Well
 from ngff_fn.records.snapshot import Snapshot
 
 Subject = TypeVar("Subject")
 Result = TypeVar("Result")
 P = ParamSpec("P")
+
+_SUBJECTS = (Image, Level, Plate, Well, Collection, Snapshot)
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -107,7 +113,7 @@ def step(edit: Callable[Concatenate[Subject, P], Result]) -> Callable[P, Step[Su
     is_own = edit.__module__.startswith("ngff_fn.")  # none of ours takes a record first; the caller's own may
 
     def make(*arguments: P.args, **keywords: P.kwargs) -> Step[Subject, Result]:
-        if arguments and is_own and isinstance(arguments[0], Image | Level | Snapshot):
+        if arguments and is_own and isinstance(arguments[0], _SUBJECTS):
             message = f"a step leaves the {subject} out, which pipe gives it. Call {name}{_without_annotations(own)}."
             raise WrongTypeError(Problem(_call(name, arguments, keywords), message))
         try:
@@ -192,10 +198,20 @@ rechunk = step(encoding.rechunk)
 detach = step(extra.detach)
 remove_extra: Callable[..., Step[Any, Any]] = step(extra.remove_extra)
 set_extra: Callable[..., Step[Any, Any]] = step(extra.set_extra)
+each_image: Callable[..., Step[Any, Any]] = step(hierarchy.each_image)
+update_at: Callable[..., Step[Any, Any]] = step(hierarchy.update_at)
 add_level = step(levels.add_level)
 add_level_zeros = step(levels.add_level_zeros)
 remove_level = step(levels.remove_level)
 set_region = step(levels.set_region)
+add_well = step(plates.add_well)
+remove_well = step(plates.remove_well)
+rename_well = step(plates.rename_well)
+set_field_count = step(plates.set_field_count)
+add_position = step(positions.add_position)
+add_positions = step(positions.add_positions)
+move_position = step(positions.move_position)
+remove_position = step(positions.remove_position)
 with_pyramid = step(pyramid.with_pyramid)
 without_pyramid = step(pyramid.without_pyramid)
 set_channel_active = step(rendering.set_channel_active)

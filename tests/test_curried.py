@@ -24,7 +24,7 @@ from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level, Place
 from ngff_fn.records.snapshot import Snapshot
 
-SUBJECTS = {"image", "images", "record"}
+SUBJECTS = {"image", "images", "record", "root"}
 PUBLIC = set(ngff_fn.__all__)
 
 

@@ -9,11 +9,12 @@ import attrs
 import pytest
 
 import ngff_fn
+from ngff_fn import cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-SUBJECTS = {"snapshot": ngff_fn.Snapshot, "image": ngff_fn.Image}
+SUBJECTS = {"snapshot": ngff_fn.Snapshot, "image": ngff_fn.Image, "plate": ngff_fn.Plate}
 """What stands before the dot in ``image.levels``."""
 
 
@@ -77,6 +78,22 @@ def test_what_the_text_names_with_a_call_is_public() -> None:
     called = {span.partition("(")[0] for span in code(before) if re.fullmatch(r"\w+\(.*\)", span)}
     assert called
     assert called <= set(ngff_fn.__all__)
+
+
+def test_the_commands_of_the_table_are_those_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for told in [code(row[0])[0] for row in rows(section("The command line"))]:
+        _, command, *arguments = re.findall(r"[\w-]+", told)
+        with pytest.raises(SystemExit, match="0"):
+            cli.main([command, "--help"])
+        usage = capsys.readouterr().out.partition("\n\n")[0]
+        assert sorted(re.findall(r"[\w-]+", usage.replace("[-h]", ""))[3:]) == sorted(arguments)
+
+
+def test_every_command_stands_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--help"])
+    commands = re.findall(r"^    (\w[\w-]*)", capsys.readouterr().out, flags=re.MULTILINE)
+    assert sorted(commands) == sorted(code(row[0])[0].split()[1] for row in rows(section("The command line")))
 
 
 def test_the_layers_of_the_design_are_those_of_the_import_contract() -> None:

@@ -162,7 +162,7 @@ def test_an_array_that_changed_places_is_not_put_back_when_another_program_edits
         nf.update(store, c.set_scale(x=3.0))
         level = nf.open_ome_zarr(store).root.levels[0]
         assert level.array.shape == (7, 8)
-        assert not was_there or level.extra["attributes"]["mine"] == 1  # type: ignore[index, call-overload]
+        assert not was_there or level.extra["attributes"]["mine"] == 1
 
 
 class WithoutExchange(LocalFiles):

@@ -7,8 +7,9 @@ from attrs import evolve
 
 from ngff_fn.errors import InvalidValueError, WrongTypeError
 from ngff_fn.records.axes import axes_from
-from ngff_fn.records.examples import CELLS, SQUARE
+from ngff_fn.records.examples import CELLS, PLATE, SQUARE
 from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.plate import Collection, Field, Plate, Series, Well
 from ngff_fn.records.snapshot import Snapshot
 from ngff_fn.views.tree import format_tree
 
@@ -79,3 +80,54 @@ def test_an_axis_with_a_long_name_is_set_off_by_commas() -> None:
 
 def test_labels_are_named_and_not_read() -> None:
     assert format_tree(evolve(CELLS, labels=Unread(path="labels"))).splitlines()[-1] == "└── labels: not read"
+
+
+def test_a_plate_is_its_lay_out_then_wells_fields_and_levels_in_natural_order() -> None:
+    of_field = "axes yx, voxel 1 × 1 micrometer (yx)"
+    wells = (
+        Unread(path="B/1"),
+        Well(path="A/10", fields=(Field(path="0", image=Unread(path="0")),)),
+        Well(path="A/2", fields=(Field(path="10", image=SQUARE), Field(path="9", image=SQUARE, acquisition=3))),
+    )
+    assert format_tree(evolve(PLATE, wells=wells)).splitlines() == [
+        "screen: 2 rows × 3 columns, 3 wells (1 not read), 3 fields, 1 acquisition",
+        "├── A/2: 2 fields",
+        f"│   ├── 9 (acquisition 3): {of_field}",
+        "│   │   └── 0: (4, 6) uint8, chunks (4, 6)",
+        f"│   └── 10: {of_field}",
+        "│       └── 0: (4, 6) uint8, chunks (4, 6)",
+        "├── A/10: 1 field",
+        "│   └── 0: not read",
+        "└── B/1: not read",
+    ]
+
+
+@pytest.mark.parametrize(("level", "lines"), [(0, 1), (1, 3), (2, 6), (3, 12), (None, 12)])
+def test_of_a_plate_steps_are_wells_fields_and_levels(level: int | None, lines: int) -> None:
+    assert len(format_tree(PLATE, level).splitlines()) == lines
+
+
+def test_a_well_and_a_collection_are_trees_too() -> None:
+    well = Well(path="A/1", fields=(Field(path="0", image=SQUARE), Field(path="1", image=Unread(path="1"))))
+    assert format_tree(well, 1).splitlines() == [
+        "A/1: 2 fields",
+        "├── 0: axes yx, voxel 1 × 1 micrometer (yx)",
+        "└── 1: not read",
+    ]
+    assert format_tree(Well(path="")) == "well: 0 fields"
+    assert format_tree(Collection(series=(Series(path="0", image=SQUARE),)), 1).splitlines() == [
+        "collection: 1 image",
+        "└── 0: axes yx, voxel 1 × 1 micrometer (yx)",
+    ]
+
+
+def test_the_tree_of_a_snapshot_of_a_plate_names_the_store() -> None:
+    origin = Place(home="/data/plate.zarr")
+    tree = format_tree(evolve(SNAPSHOT, origin=origin, root=PLATE))
+    first, *below = tree.splitlines()
+    assert first == "plate.zarr (OME-NGFF 0.5): 2 rows × 3 columns, 2 wells, 3 fields, 1 acquisition"
+    assert below == format_tree(PLATE).splitlines()[1:]
+
+
+def test_an_empty_plate_is_a_line() -> None:
+    assert format_tree(Plate()) == "plate: 0 rows × 0 columns, 0 wells, 0 fields"

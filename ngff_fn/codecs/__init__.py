@@ -5,21 +5,30 @@ decoding     documents -> image, with all that is wrong; what kind of node, wher
 encoding     image, level -> documents, written onto those that are there
 converters   one cattrs converter per version: a hook for each record, in the file that has its name
 consistency  whether arrays fit their image
+scalar_edits a short cut for edits of texts, numbers and truths
+plates       plates, wells and collections: what their own documents say
+hierarchy    the documents of a whole plate or collection -> one value
 """
 
 from ngff_fn.codecs.consistency import array_problems
-from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths, snapshot_from
-from ngff_fn.codecs.encoding import encode_array, encode_group, expression_problems
+from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths
+from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, encode_holder, expression_problems
+from ngff_fn.codecs.hierarchy import DecodedRoot, child_paths, decode_root, snapshot_from
 from ngff_fn.codecs.levels import path_clashes, path_fault
 from ngff_fn.codecs.texts import token
 from ngff_fn.codecs.versions import version_of
 
 __all__ = [
     "Decoded",
+    "DecodedRoot",
     "array_problems",
+    "bare_group",
+    "child_paths",
     "decode",
+    "decode_root",
     "encode_array",
     "encode_group",
+    "encode_holder",
     "expression_problems",
     "layout_of",
     "level_paths",

@@ -18,13 +18,12 @@ from ngff_fn.codecs.levels import path_fault, read_path
 from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.codecs.texts import document, once, sound_document, token
 from ngff_fn.codecs.versions import OURS, LayoutName, ome_part, root_attributes, stated_layout, version_of
-from ngff_fn.errors import DocumentError, Problem, WrongTypeError, a_type, refuse
+from ngff_fn.errors import DocumentError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
-from ngff_fn.json_splice import dump
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Image, Level, Place, Unread
 from ngff_fn.records.pixels import Stored
-from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
+from ngff_fn.records.snapshot import Version
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _OWN = frozenset({OURS})
@@ -65,7 +64,6 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
     >>> decoded.version, [axis.name for axis in decoded.root.axes]
     ('0.4', ['y', 'x'])
     """
-    documents = dict(documents.items())  # which other Mappings are many times slower than
     problems: list[Problem] = []
     version: Version = "0.5" if "zarr.json" in documents else "0.4"
     described = sound_group(documents, version)
@@ -320,40 +318,3 @@ def _first(members: dict[str, Any], key: str) -> dict[str, Any]:
     listed = members.get(key)
     first = listed[0] if isinstance(listed, list) and listed else None
     return first if isinstance(first, dict) else {}
-
-
-def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapshot:
-    """A snapshot of documents in memory: for tests.
-
-    Parameters
-    ----------
-    documents
-        By store key such as ``0/.zarray``: bytes, or the JSON that they shall hold.
-    mode
-        Of the snapshot.
-
-    Raises
-    ------
-    DocumentError, UnsupportedError
-        As ``decode``.
-    WrongTypeError
-        What is no mapping.
-
-    >>> axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
-    >>> snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}}).version
-    '0.4'
-    """
-    if not isinstance(documents, Mapping):
-        message = f"{a_type(documents)} has no documents by key. Give a mapping, such as {{'.zattrs': {{...}}}}."
-        raise WrongTypeError(Problem("documents", message))
-    texts = {key: value if isinstance(value, bytes) else dump(value) for key, value in documents.items()}
-    origin = Place(home="")
-    decoded = decode(texts, origin, labels=any(key.startswith("labels/") for key in texts))
-    return Snapshot(
-        origin=origin,
-        version=decoded.version,
-        root=decoded.root,
-        documents=Documents(texts),
-        problems=decoded.problems,
-        mode=mode,
-    )

@@ -14,6 +14,7 @@ from ngff_fn.codecs.decoding import read_group
 from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.parts import Part
+from ngff_fn.codecs.plates import write_holder
 from ngff_fn.codecs.scalar_edits import scalar_edits
 from ngff_fn.codecs.texts import document
 from ngff_fn.codecs.versions import OURS
@@ -23,6 +24,7 @@ from ngff_fn.json_splice import Edit, Pointer, differences, dump, spliced
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Image, Level
+from ngff_fn.records.plate import Holder
 from ngff_fn.records.snapshot import Version
 
 
@@ -67,11 +69,41 @@ def encode_group(
     wanted = write_image(image, version, write)
     before = before or _understood(onto, version)
     read = {} if before is None else write_image(before, version, write)
-    if version == "0.4":
-        return {**marker, key: _text(onto, key, old, written_onto(old or {}, read, wanted))}
+    return {**marker, key: _attributes_onto(onto, key, old, read, wanted)}
+
+
+def encode_holder(
+    node: Holder, version: Version, onto: Mapping[str, bytes] | None = None, before: Holder | None = None
+) -> dict[str, bytes]:
+    """The documents of the group of a plate, a well or a collection: as ``encode_group`` for an image.
+
+    >>> from ngff_fn.records.plate import Line, Plate
+    >>> plate = Plate(rows=(Line(name="A"),), columns=(Line(name="1"),))
+    >>> sorted(encode_holder(plate, "0.4")), sorted(encode_holder(plate, "0.5"))
+    (['.zattrs', '.zgroup'], ['zarr.json'])
+    """
+    onto = onto or {}
+    key, _ = _OME_PART[version]
+    marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
+    if ".zattrs" in onto and ".zgroup" not in onto:
+        marker = {}
+    read = {} if before is None else write_holder(before, version)
+    wanted = write_holder(node, version)
+    return {**marker, key: _attributes_onto(onto, key, _original(onto, key), read, wanted)}
+
+
+def bare_group(version: Version) -> dict[str, bytes]:
+    """The documents of a group that says nothing, such as a row of a plate."""
+    return {".zgroup": _ZGROUP} if version == "0.4" else {"zarr.json": dump({"zarr_format": 3, "node_type": "group"})}
+
+
+def _attributes_onto(onto: Mapping[str, bytes], key: str, old: Any, read: Any, wanted: Any) -> bytes:
+    """The document of a group, whose attributes were ``read`` and shall say what is ``wanted``."""
+    if key == ".zattrs":
+        return _text(onto, key, old, written_onto(old or {}, read, wanted))
     new = dict(old or {"zarr_format": 3, "node_type": "group"})
     new["attributes"] = written_onto(new.get("attributes", {}), read, wanted)
-    return {key: _text(onto, key, old, new)}
+    return _text(onto, key, old, new)
 
 
 _ZGROUP = dump({"zarr_format": 2})

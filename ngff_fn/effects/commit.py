@@ -27,8 +27,9 @@ from ngff_fn.errors import (
     a_type,
     refuse,
 )
-from ngff_fn.plan.diff import applied, diff
-from ngff_fn.plan.operations import Operation, Plan
+from ngff_fn.plan.diff import applied, diff, moved_path
+from ngff_fn.plan.hierarchy_changes import images_of
+from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan
 from ngff_fn.records.image import Place
 from ngff_fn.records.snapshot import Root, Snapshot, Version
 
@@ -46,7 +47,7 @@ class Committed:
     place
         Where.
     labels
-        Whether there is a group of labels.
+        The paths of the images that have a group of labels.
     moment
         The document or record whose appearance made it happen; empty where nothing was to do.
     replays
@@ -55,7 +56,7 @@ class Committed:
 
     plan: Plan
     place: Place
-    labels: bool = False
+    labels: frozenset[str] = frozenset()
     moment: str = ""
     replays: int = 0
 
@@ -70,7 +71,7 @@ class Committed:
         if not self.plan.operations:
             return self.plan.base
         documents = applied(self.plan)
-        decoded = codecs.decode(documents, self.place, labels=self.labels)
+        decoded = codecs.decode_root(documents, self.place, labels=self.labels)
         return Snapshot(
             origin=self.place,
             version=decoded.version,
@@ -270,6 +271,10 @@ def _check_plan(address: Address, plan: Plan) -> None:
 
 
 def _committed(work: Work, moment: str) -> Committed:
-    is_new = work.plan.base.mode in ("w", "w-")
-    labels = bool(work.files.names(work.at("labels"))) if is_new else work.plan.base.root.labels is not None
-    return Committed(plan=work.plan, place=work.plan.base.origin, labels=labels, moment=moment)
+    plan, files = work.plan, work.files
+    created = [operation.path for operation in plan.operations if isinstance(operation, CreateNode)]
+    labels = {path for path in created if files.names(work.at(joined(path, "labels")))}
+    if plan.base.mode == "r+":
+        moved = {each.path: each.target for each in plan.operations if isinstance(each, MoveNode)}
+        labels |= {moved_path(path, moved) for path, image in images_of(plan.base.root) if image.labels is not None}
+    return Committed(plan=work.plan, place=work.plan.base.origin, labels=frozenset(labels), moment=moment)

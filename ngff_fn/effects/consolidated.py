@@ -6,7 +6,8 @@ import json
 
 from ngff_fn.effects.stores import Address, joined
 from ngff_fn.errors import DocumentError, Problem, UnsupportedError
-from ngff_fn.plan.operations import Plan
+from ngff_fn.plan.diff import moved_path
+from ngff_fn.plan.operations import MoveNode, Operation, Plan, PutDocument
 
 
 def refuse_consolidated(address: Address, plan: Plan) -> None:
@@ -14,23 +15,50 @@ def refuse_consolidated(address: Address, plan: Plan) -> None:
 
     What is created has none of its own: only its ancestors are asked.
     """
-    files, names = address.files, address.path.split("/") if address.path else []
-    is_new = plan.base.mode in ("w", "w-")
-    for depth in range(len(names) + (not is_new)):
-        ancestor = "/".join(names[:depth])
-        key = joined(ancestor, ".zmetadata" if plan.base.version == "0.4" else "zarr.json")
+    for node in _groups_around(address, plan):
+        key, text = joined(node, ".zmetadata" if plan.base.version == "0.4" else "zarr.json"), None
         if plan.base.version == "0.4":
-            if not files.exists(key):
+            if not address.files.exists(key):
                 continue
         else:
-            text = plan.base.documents.get("zarr.json") if depth == len(names) else files.read(key)
+            text = _text(address, plan, key)
             if text is None or b'"consolidated_metadata"' not in text:
                 continue
-            if not _holds_consolidated(text, joined(files.identity, key)):
+            if not _holds_consolidated(text, joined(address.files.identity, key)):
                 continue
         message = "it holds consolidated metadata, which a commit would leave out of date."
         cure = "Remove it (the .zmetadata file; in zarr.json the member consolidated_metadata), commit, make it again."
-        raise UnsupportedError(Problem(joined(files.identity, key), f"{message} {cure}"))
+        raise UnsupportedError(Problem(joined(address.files.identity, key), f"{message} {cure}"))
+
+
+def _groups_around(address: Address, plan: Plan) -> list[str]:
+    """The groups, seen from the home, at and above which a plan changes something."""
+    is_new = plan.base.mode in ("w", "w-")
+    moved = {each.target: each.path for each in plan.operations if isinstance(each, MoveNode)}
+    changed = {""} if is_new else {_parent(moved_path(_changed(each), moved)) for each in plan.operations}
+    if changed == {""} and not address.path:
+        return [] if is_new else [""]  # as most are
+    around = {"": None}
+    for path in sorted(changed):
+        parts = joined(address.path, path).split("/")
+        end = len(parts) - (1 if is_new else 0)
+        around |= {"/".join(parts[:depth]): None for depth in range(1, end + 1) if parts[0]}
+    return [node for node in around if not (is_new and not address.path)]
+
+
+def _changed(operation: Operation) -> str:
+    return operation.key if isinstance(operation, PutDocument) else operation.path
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _text(address: Address, plan: Plan, key: str) -> bytes | None:
+    """A document, as it was read, if it was."""
+    inside = key.removeprefix(f"{address.path}/") if address.path else key
+    known: bytes | None = plan.base.documents.get(inside) if inside != key or not address.path else None
+    return known if known is not None else address.files.read(key)
 
 
 def _holds_consolidated(text: bytes, location: str) -> bool:

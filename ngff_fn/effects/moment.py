@@ -21,7 +21,7 @@ from ngff_fn.effects.transaction import (
 )
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
-from ngff_fn.plan.operations import CreateNode, Plan, PutDocument
+from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument
 
 
 def only_documents(plan: Plan) -> bool:
@@ -36,9 +36,15 @@ def compare(work: Work) -> None:
     if changed:
         cure = "Open the store again and run the edits on its new value, as update() does."
         raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
-    for operation in work.plan.operations:
-        if isinstance(operation, CreateNode):
-            work.refuse_in_the_way(operation.path)
+    created = {
+        operation.path
+        for operation in work.plan.operations
+        if isinstance(operation, CreateNode) and not (operation.bare and work.is_group(operation.path))
+    }
+    moved = {operation.target for operation in work.plan.operations if isinstance(operation, MoveNode)}
+    for path in created | moved:
+        if path.rpartition("/")[0] not in created:
+            work.refuse_in_the_way(path)
 
 
 def by_documents(work: Work) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.record import RECORDS, WORKSHOP, standing
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.effects.view import View
@@ -28,12 +29,13 @@ from ngff_fn.errors import (
 from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
+from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import VERSIONS, Documents, Mode, Snapshot, Version
 from ngff_fn.records.subject import items_of
 
 LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
-LATER = {"hcs": "plates", "bf2raw": "bioformats2raw collections"}
-"""Layouts that are known and refused by name in this version."""
+LATER = {"bf2raw": "New bioformats2raw collections"}
+"""New stores that are known and refused by name in this version."""
 
 NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 PATIENCE = 30.0
@@ -58,9 +60,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     store_path
         A path, a Zarr ``LocalStore`` or ``MemoryStore``, or a ``StorePath`` of one.
     layout
-        ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image. ``hcs`` and ``bf2raw`` are
-        refused
-        by name in this version. A new store needs one.
+        ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image, ``hcs``: a plate, ``bf2raw``: a
+        collection. A new store needs one; new collections are refused by name in this version.
     mode
         ``r`` and ``r+``: it must exist; ``a``: as ``r+`` if it exists, else as ``w-``; ``w-``: it must not exist;
         ``w``:
@@ -72,7 +73,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     disable_path_checking
         Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
     select
-        Refused in this version: there are no plates yet.
+        A pattern of the positions that are read, such as ``"B/*/*"``; the others are ``Unread``.
 
     Raises
     ------
@@ -90,13 +91,14 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     >>> snapshot.version, [axis.name for axis in snapshot.root.axes], dict(snapshot.documents)
     ('0.4', ['z', 'y', 'x'], {})
     """
-    _check_arguments(layout, mode, version, select)
+    _check_arguments(layout, mode, version)
+    pattern = checked_select(select)
     address = address_of(store_path, is_group=True)
     if mode in ("r", "r+"):
-        return read_snapshot(address, mode, layout)
+        return read_snapshot(address, mode, layout, pattern)
     there = exists(address)
     if mode == "a" and there:
-        return read_snapshot(address, "r+", layout)
+        return read_snapshot(address, "r+", layout, pattern)
     if mode == "w":
         check_replaceable(address, disabled=disable_path_checking)
     elif there:
@@ -104,7 +106,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         raise StoreExistsError(Problem(_where(address), message))
     address = address_of(store_path, is_group=True, new=version)
     new: Mode = "w" if mode == "w" else "w-"
-    root = _empty_image(layout, channel_names, axes)
+    image = _empty_image(layout, channel_names, axes)
+    root = image if layout != "hcs" else Plate(axes=image.axes, channel_names=_labels(image))
     return Snapshot(origin=address.place, version=version, root=root, mode=new)
 
 
@@ -115,12 +118,14 @@ def exists(address: Address) -> bool:
     )
 
 
-def read_snapshot(address: Address, mode: Mode, layout: LayoutName = "auto") -> Snapshot:
+def read_snapshot(
+    address: Address, mode: Mode, layout: LayoutName = "auto", select: tuple[str, ...] | None = None
+) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
-    documents, has_labels = _consistently(address.files, lambda view: _image_documents(view, address, layout))
+    documents, labels = _consistently(address.files, lambda view: _documents(view, address, layout, select))
     place = address.place
     try:
-        decoded = codecs.decode(documents, place, labels=has_labels)
+        decoded = codecs.decode_root(documents, place, labels=labels)
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
     return Snapshot(
@@ -194,7 +199,9 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
         pause = min(2 * pause, 0.05)
 
 
-def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> tuple[Documents, bool]:
+def _documents(
+    witness: Witness, address: Address, layout: LayoutName, select: tuple[str, ...] | None
+) -> tuple[Documents, frozenset[str]]:
     path = address.path
     texts: dict[str, bytes] = {}
     for key in ("zarr.json", ".zgroup", ".zattrs"):
@@ -205,17 +212,12 @@ def _image_documents(witness: Witness, address: Address, layout: LayoutName) -> 
                 break  # RFC-2: where both formats stand side by side, 0.5 is preferred
     if not texts:
         _refuse_no_group(witness, address)
+    hierarchy = Hierarchy(witness, path, texts, select)
     try:
-        _check_layout(texts, layout)
-        levels = codecs.level_paths(texts)
+        hierarchy.read(_checked_layout(texts, layout, select))
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
-    for level in levels:
-        for key in ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs"):
-            text = witness.read(joined(path, level, key))
-            if text is not None:
-                texts[f"{level}/{key}"] = text
-    return Documents(texts), bool(witness.names(joined(path, "labels")))
+    return hierarchy.documents(), frozenset(hierarchy.labels)
 
 
 def _refuse_no_group(witness: Witness, address: Address) -> None:
@@ -229,21 +231,23 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
     raise StoreNotFoundError(Problem(_where(address), message))
 
 
-def _check_layout(texts: dict[str, bytes], wanted: LayoutName) -> None:
+_MEANT = {"hcs": "plate", "bf2raw": "bf2raw"}
+_HOLDERS = ("plate", "well", "bf2raw")
+
+
+def _checked_layout(texts: dict[str, bytes], wanted: LayoutName, select: tuple[str, ...] | None) -> str:
     found = codecs.layout_of(texts)
-    cure = {"plate": "Open one of its positions, such as store/A/1/0", "well": "Open one of its fields",
-            "bf2raw": "Open one of its images, such as store/0"}.get(found)  # fmt: skip
-    if wanted in LATER or (wanted != "auto" and cure):
-        is_meant = {"hcs": "plate", "bf2raw": "bf2raw"}.get(wanted)
-        if is_meant != found:
-            message = f"layout={wanted!r}, but the store is of kind {found}. Use layout='auto'."
-            raise InvalidValueError(Problem("layout", message))
-    if cure:
-        names = {"plate": LATER["hcs"], "well": "wells", "bf2raw": LATER["bf2raw"]}
-        raise UnsupportedError(Problem("layout", f"{names[found]} are not supported yet. {cure}."))
+    fits = found == _MEANT[wanted] if wanted in _MEANT else wanted == "auto" or found not in _HOLDERS
+    if not fits:
+        message = f"layout={wanted!r}, but the store is of kind {found}. Use layout='auto'."
+        raise InvalidValueError(Problem("layout", message))
+    if select is not None and found not in _HOLDERS:
+        message = "nothing can be selected from a single image. Leave it out."
+        raise InvalidValueError(Problem("select", message))
+    return found
 
 
-def _check_arguments(layout: str, mode: str, version: str, select: str | None) -> None:
+def _check_arguments(layout: str, mode: str, version: str) -> None:
     problems: list[Problem] = []
     for name, value, allowed in (
         ("layout", layout, get_args(LayoutName)),
@@ -256,18 +260,15 @@ def _check_arguments(layout: str, mode: str, version: str, select: str | None) -
     if not isinstance(version, str) or version not in VERSIONS:
         message = f"{version!r} is not supported. Use '0.4' (Zarr v2) or '0.5' (Zarr v3)."
         raise UnsupportedError(Problem("version", message))
-    if select is not None:
-        raise UnsupportedError(
-            Problem("select", "nothing can be selected yet: plates are not supported. Leave it out.")
-        )
 
 
 def _empty_image(layout: str, channel_names: Iterable[str] | None, axes: str | Iterable[str | Axis] | None) -> Image:
     if layout == "auto":
-        message = "a new store needs one. Say layout='fov' or 'tiled'."
+        message = "a new store needs one. Say layout='fov', 'tiled' or 'hcs'."
         raise InvalidValueError(Problem("layout", message))
     if layout in LATER:
-        raise UnsupportedError(Problem("layout", f"{LATER[layout]} are not supported yet. Create an image: 'fov'."))
+        message = f"{LATER[layout]} are not supported yet. Create an image ('fov') or a plate ('hcs')."
+        raise UnsupportedError(Problem("layout", message))
     image = Image(axes=DEFAULT_AXES if axes is None else axes_from(axes))
     listed = None if isinstance(channel_names, str) else items_of(channel_names)
     if channel_names is not None and (listed is None or not all(isinstance(name, str) for name in listed)):
@@ -285,6 +286,10 @@ def _empty_image(layout: str, channel_names: Iterable[str] | None, axes: str | I
     if len(set(names)) != len(names):
         raise InvalidValueError(Problem("channel_names", "a name appears twice. Rename one."))
     return Image(axes=image.axes, channels=tuple(Channel(label=name) for name in names))
+
+
+def _labels(image: Image) -> tuple[str, ...] | None:
+    return None if image.channels is None else tuple(channel.label for channel in image.channels)
 
 
 def check_replaceable(address: Address, *, disabled: bool) -> None:

@@ -18,9 +18,10 @@ from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.effects.units import is_unit_name, present_units, unit_key, units
 from ngff_fn.errors import Problem, StoreExistsError
-from ngff_fn.plan.operations import CreateNode, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 
 @frozen(kw_only=True, eq=False)
@@ -43,6 +44,11 @@ class Work:
     def at(self, path: str) -> str:
         """A path of the plan, seen from the outermost group."""
         return joined(self.address.path, path)
+
+    def is_group(self, path: str) -> bool:
+        """Whether there is a group at a path of the plan."""
+        names = (".zgroup",) if self.plan.base.version == "0.4" else ("zarr.json",)
+        return any(self.files.signature(joined(self.at(path), name)) is not None for name in names)
 
     def refuse_in_the_way(self, path: str) -> None:
         """Refuse where something is that the plan does not know."""
@@ -109,20 +115,29 @@ class _Stager:
         self.creates = {operation.path: operation for operation in operations if isinstance(operation, CreateNode)}
         self.puts = {operation.key: operation for operation in operations if isinstance(operation, PutDocument)}
         self.names = map(str, range(2**62))
+        self.staged: dict[str, str] = {}
 
     def run(self) -> tuple[list[Step], list[Step]]:
         work, files = self.work, self.work.files
         rebuilt = {write.path for write in self.writes if write.base is not None and not _fits_in_place(work, write)}
         jobs: list[_Job] = []
         written = {write.path: write for write in self.writes}
-        for create in self.creates.values():
-            path = self._place("new")
+        retires = [operation for operation in work.plan.operations if isinstance(operation, RetireNode)]
+        gone = [operation.path for operation in retires if not operation.bare]
+        moves = {operation.target: operation for operation in work.plan.operations if isinstance(operation, MoveNode)}
+        for new in sorted({**self.creates, **moves}, key=lambda path: path.count("/")):  # what holds others comes first
+            if new in self.creates and self.creates[new].bare and work.is_group(new):
+                continue
+            path = self._new_node(new)
+            if new in moves:
+                gone = self._moved(moves[new], path, gone)
+                continue
+            create = self.creates[new]
             _write_documents(files, path, create)
             if create.carry is not None:
                 carry_beside(create.carry, files, path, work.plan.base.version)
-            if (write := written.get(create.path)) is not None:
+            if (write := written.get(new)) is not None:
                 jobs.append(self._whole(path, write))
-            self.steps.new.append(Move(source=path, target=work.at(create.path)))
         in_place: list[_Job] = []
         for write in self.writes:
             if write.path in self.creates:
@@ -131,7 +146,6 @@ class _Stager:
                 jobs.append(self._rebuilt(write))
             else:
                 in_place.append(self._in_place(write))
-        gone = [operation.path for operation in work.plan.operations if isinstance(operation, RetireNode)]
         retired = frozenset(work.at(path) for path in (*rebuilt, *gone))
         order = {write.path: number for number, write in enumerate(self.writes)}
         jobs = sorted(chain(jobs, in_place), key=lambda job: order[job.write.path])
@@ -139,6 +153,9 @@ class _Stager:
         for job in in_place:
             self._put_chunks_in_place(job)
         self._documents_and_moves(gone)
+        for retire in retires:
+            if retire.bare:
+                self._retire_bare(retire.path, {*gone, *(move.path for move in moves.values())})
         return self._ordered()
 
     def _ordered(self) -> tuple[list[Step], list[Step]]:
@@ -149,6 +166,43 @@ class _Stager:
         # The documents of the arrays first: from then on, no plan that was computed from the old pixels applies.
         arrays = [step for step in steps.documents if isinstance(step, Put) and _parent(step.key) != self.work.at("")]
         return [*arrays, *steps.chunks], [step for step in steps.documents if step not in arrays]
+
+    def _new_node(self, path: str) -> str:
+        """Where a node is staged: in the one above it, if that is new too, else in a place from which it is moved."""
+        above, _, name = path.rpartition("/")
+        while above and above not in self.staged:
+            above, _, rest = above.rpartition("/")
+            name = f"{rest}/{name}"
+        if above in self.staged:
+            self.staged[path] = joined(self.staged[above], name)
+        else:
+            self.staged[path] = self._place("new")
+            self.steps.new.append(Move(source=self.staged[path], target=self.work.at(path)))
+        return self.staged[path]
+
+    def _moved(self, move: MoveNode, staged: str, gone: list[str]) -> list[str]:
+        """A node under its new name, with the same files; the old one goes when nothing names it any longer.
+
+        What is gone in the new one goes at once; the others that are gone are returned.
+        """
+        files, work = self.work.files, self.work
+        copy_tree(files, work.at(move.path), files, staged, link=True)
+        for key in [key for key in self.puts if key.startswith(f"{move.target}/")]:
+            files.write(joined(staged, key.removeprefix(f"{move.target}/")), self.puts.pop(key).text)
+        for path in gone:
+            if path.startswith(f"{move.target}/"):
+                files.remove(joined(staged, path.removeprefix(f"{move.target}/")))
+        self.steps.retired.append(Move(source=work.at(move.path), target=self._place("retired")))
+        return [path for path in gone if not path.startswith(f"{move.target}/")]
+
+    def _retire_bare(self, path: str, gone: set[str]) -> None:
+        """A group that says nothing goes with the last that was in it; whatever else is there keeps it."""
+        target = self.work.at(path)
+        names = [name for name, _ in self.work.files.names(target)]
+        if all(name in NODE_DOCUMENTS or f"{path}/{name}" in gone for name in names):
+            for name in names:
+                if name in NODE_DOCUMENTS:
+                    self.steps.retired.append(Move(source=joined(target, name), target=self._place("retired")))
 
     def _place(self, kind: str) -> str:
         return joined(self.bench, f"{kind}{next(self.names)}")

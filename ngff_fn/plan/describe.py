@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from ngff_fn.errors import Problem, WrongTypeError, a_type
 from ngff_fn.json_splice import parse
-from ngff_fn.plan.operations import CreateNode, Operation, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, extent, pieces
 
 _MOST_CHANGES = 12
@@ -31,10 +31,12 @@ def describe(plan: Plan) -> str:
         return "nothing to do"
     puts = [operation for operation in plan.operations if isinstance(operation, PutDocument)]
     created = [operation for operation in plan.operations if isinstance(operation, CreateNode)]
+    moved = [operation for operation in plan.operations if isinstance(operation, MoveNode)]
     retired = [operation for operation in plan.operations if isinstance(operation, RetireNode)]
     counted = [
         _count(len(puts), "document") + f", {_size(sum(map(_changed_bytes, puts)))}" if puts else "",
         f"{_count(len(created), 'new node')}" if created else "",
+        f"{_count(len(moved), 'node')} moved" if moved else "",
         f"{_count(len(retired), 'node')} retired" if retired else "",
         _pixels_summary(plan),
     ]
@@ -71,6 +73,8 @@ def _lines(plan: Plan, operation: Operation) -> Iterator[str]:
             yield from (f"    {change}" for change in changes[:_MOST_CHANGES])
             if len(changes) > _MOST_CHANGES:
                 yield f"    and {len(changes) - _MOST_CHANGES} more"
+        case MoveNode():
+            yield f"> {operation.path} → {operation.target}"
         case RetireNode():
             yield f"- {operation.path}"
         case _:

@@ -14,11 +14,15 @@ from ngff_fn.records.snapshot import Documents, Snapshot
 
 @frozen(kw_only=True)
 class CreateNode:
-    """A group or array that was not there; ``carry``: what lies beside the records at that place comes along."""
+    """A group or array that was not there; ``carry``: what lies beside the records at that place comes along.
+
+    ``bare``: a group that says nothing, as the row of a plate; one that is there already will do.
+    """
 
     path: str
     documents: Documents
     carry: Place | None = None
+    bare: bool = False
 
 
 @frozen(kw_only=True)
@@ -41,13 +45,22 @@ class WriteArray:
 
 
 @frozen(kw_only=True)
-class RetireNode:
-    """A node is no longer part of the store."""
+class MoveNode:
+    """A node, and everything in its directory, gets another path."""
 
     path: str
+    target: str
 
 
-Operation: TypeAlias = CreateNode | PutDocument | WriteArray | RetireNode
+@frozen(kw_only=True)
+class RetireNode:
+    """A node is no longer part of the store; ``bare``: a group that says nothing, and stays if anything is in it."""
+
+    path: str
+    bare: bool = False
+
+
+Operation: TypeAlias = CreateNode | MoveNode | PutDocument | WriteArray | RetireNode
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Small images for the examples in docstrings, for trying edits at a prompt, and for tests."""
+"""Small images and a plate for the examples in docstrings, for trying edits at a prompt, and for tests."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from ngff_fn.records.axes import axes_from
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.pixels import fill
+from ngff_fn.records.plate import Acquisition, Field, Line, Plate, Well
 
 _WINDOW = Window(start=0, end=65535, min=0, max=65535)
 
@@ -44,3 +45,19 @@ SQUARE = Image(
     ),
 )
 """A plane of 4 × 6 black pixels: no channels, no pyramid, not even a name."""
+
+PLATE = Plate(
+    name="screen",
+    rows=(Line(name="A"), Line(name="B")),
+    columns=(Line(name="1"), Line(name="2"), Line(name="3")),
+    wells=(
+        Well(
+            path="A/1",
+            fields=(Field(path="0", image=CELLS, acquisition=0), Field(path="1", image=CELLS, acquisition=0)),
+        ),
+        Well(path="B/2", fields=(Field(path="0", image=CELLS, acquisition=0),)),
+    ),
+    acquisitions=(Acquisition(id=0, name="day 1"),),
+    field_count=2,
+)
+"""Two rows of three columns, two wells in it, with two fields of view and one: the same cells everywhere."""

@@ -9,12 +9,18 @@ from attrs import field, frozen
 
 from ngff_fn.errors import Problem
 from ngff_fn.records.image import Image, Place
+from ngff_fn.records.plate import Collection, Plate, Well
 
-Root: TypeAlias = Image
+Root: TypeAlias = Image | Plate | Well | Collection
+"""What a store can be opened as: each is a value of its own, also where it lies below another."""
 Version: TypeAlias = Literal["0.4", "0.5"]
 Mode: TypeAlias = Literal["r", "r+", "w", "w-"]
 Layout: TypeAlias = Literal["fov", "tiled"]
 VERSIONS: tuple[Version, ...] = ("0.4", "0.5")
+
+
+NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+"""What the documents of a group or an array are called."""
 
 
 class Documents(Mapping[str, bytes]):
@@ -71,8 +77,7 @@ class Documents(Mapping[str, bytes]):
     def of_node(self, path: str) -> Documents:
         """The documents of the node at a path itself."""
         prefix = f"{path}/" if path else ""
-        below = [(key[len(prefix) :], text) for key, text in self._texts.items() if key.startswith(prefix)]
-        return Documents({key: text for key, text in below if "/" not in key})
+        return Documents({name: self._texts[prefix + name] for name in NODE_DOCUMENTS if prefix + name in self._texts})
 
 
 @frozen(kw_only=True)
@@ -86,7 +91,7 @@ class Snapshot:
     version
         Of OME-NGFF.
     root
-        The value.
+        The value: an Image, a Plate, a Well or a Collection. Which one, only the store knows; so no type says it.
     documents
         By store key below the root (such as ``0/.zarray``), the bytes that were read; empty for a snapshot of nothing.
     problems
@@ -98,7 +103,7 @@ class Snapshot:
 
     origin: Place
     version: Version
-    root: Root
+    root: Any
     documents: Documents = field(factory=Documents)
     problems: tuple[Problem, ...] = ()
     mode: Mode = "r+"

@@ -20,8 +20,8 @@ def of_record(function: Function) -> Function:
     Parameters
     ----------
     function
-        Its first parameter is annotated as ``Image``, ``Root``, ``Level``, ``Node`` or ``Snapshot``. Its name,
-        signature and types stay, and it pickles.
+        Its first parameter is annotated with a name that stands in ``_WANTED``. Its name, signature and types stay,
+        and it pickles.
 
     Raises
     ------
@@ -64,18 +64,41 @@ def items_of(value: Any) -> list[Any] | None:
 
 _WANTED = {
     "Image": "is no image. Give one, such as snapshot.root.",
-    "Root": "is no image. Give one, such as snapshot.root.",
     "Level": "is no level. Give one, such as level_at(image, '0').",
-    "Node": "is neither an image nor a level. Give one, such as snapshot.root.",
+    "Plate": "is no plate. Give one, such as the root of a snapshot of a plate.",
+    "Well": "is no well. Give one, such as node_at(plate, 'A/1').",
+    "Holder": "is no plate, well or collection. Give one, such as the root of a snapshot of one.",
+    "Root": "is no image, plate, well or collection. Give one, such as snapshot.root.",
+    "AnyRoot": "is no image, plate, well or collection. Give one, such as snapshot.root.",
+    "Node": "is neither an image nor a level, plate, well or collection. Give one, such as snapshot.root.",
     "Snapshot": "is no snapshot. Give one, such as open_ome_zarr returns.",
 }
+_INSIDE = "is no image. Take one of its images with node_at, or edit one with update_at, all of them with each_image."
+_UNREAD = (
+    "an Unread stands for what was not read. Open the store with a select that has it, or the node by its own path."
+)
 
 
 def _refuse_other(subject: object, annotation: str, name: str) -> None:
-    from ngff_fn.records.image import Image, Level
+    from ngff_fn.records.image import Image, Level, Unread
+    from ngff_fn.records.plate import Collection, Plate, Well
     from ngff_fn.records.snapshot import Snapshot
 
-    kinds: dict[str, type | tuple[type, ...]] = {"Level": Level, "Node": (Image, Level), "Snapshot": Snapshot}
-    if not isinstance(subject, kinds.get(annotation, Image)):
+    holders = (Plate, Well, Collection)
+    kinds: dict[str, tuple[type, ...]] = {
+        "Image": (Image,),
+        "Level": (Level,),
+        "Plate": (Plate,),
+        "Well": (Well,),
+        "Holder": holders,
+        "Root": (Image, *holders),
+        "AnyRoot": (Image, *holders),
+        "Node": (Image, Level, *holders),
+        "Snapshot": (Snapshot,),
+    }
+    if not isinstance(subject, kinds[annotation]):
+        if isinstance(subject, Unread):
+            raise WrongTypeError(Problem(name, _UNREAD))
         given = f"the class {subject.__name__}" if isinstance(subject, type) else a_type(subject)
-        raise WrongTypeError(Problem(name, f"{given} {_WANTED[annotation]}"))
+        is_around = annotation == "Image" and isinstance(subject, holders)
+        raise WrongTypeError(Problem(name, f"{given} {_INSIDE if is_around else _WANTED[annotation]}"))

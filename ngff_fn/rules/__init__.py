@@ -4,23 +4,32 @@ What decides whether documents can be read is noted by the codecs while they are
 was read, at what is unwise, and at what is about to be written.
 
 image        the rules of images, and the table of all
+plate        the rules of plates and wells, and the table of all
 consistency  whether a record can be written at all
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from attrs import evolve
+
 from ngff_fn.errors import Problem
+from ngff_fn.records.holders import positions
+from ngff_fn.records.image import Image
+from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import Snapshot
 from ngff_fn.records.subject import of_record
 from ngff_fn.rules.consistency import record_problems
 from ngff_fn.rules.image import IMAGE_RULES
+from ngff_fn.rules.plate import PLATE_RULES
 
 __all__ = ["record_problems", "validate"]
 
 
 @of_record
 def validate(snapshot: Snapshot) -> tuple[Problem, ...]:
-    """All that is wrong or unwise about what was read, by the rules of its version.
+    """All that is wrong or unwise about what was read, by the rules of its version; of a plate, all of its images.
 
     Parameters
     ----------
@@ -38,5 +47,18 @@ def validate(snapshot: Snapshot) -> tuple[Problem, ...]:
     >>> [problem.rule for problem in validate(snapshot)]
     ['axes.unit.present', 'image.name']
     """
-    found = [problem for rule in IMAGE_RULES.values() for problem in rule(snapshot)]
+    root = snapshot.root
+    found = [problem for rule in PLATE_RULES.values() for problem in rule(root)] if isinstance(root, Plate) else []
+    for path, image in positions(root):
+        if isinstance(image, Image):
+            found += [_below(path, problem) for problem in _image_problems(evolve(snapshot, root=image))]
     return (*snapshot.problems, *found)
+
+
+def _image_problems(snapshot: Snapshot) -> Iterator[Problem]:
+    for rule in IMAGE_RULES.values():
+        yield from rule(snapshot)
+
+
+def _below(path: str, problem: Problem) -> Problem:
+    return evolve(problem, location=f"{path}/ {problem.location}") if path else problem

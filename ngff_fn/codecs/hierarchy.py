@@ -1,0 +1,245 @@
+"""From the documents of a whole hierarchy to one value: a plate with its wells, fields and images, or a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Many
+from collections.abc import Mapping
+from itertools import count, takewhile
+from typing import Any
+
+from attrs import evolve, frozen
+
+from ngff_fn.codecs.below import Below
+from ngff_fn.codecs.decoding import decode, layout_of
+from ngff_fn.codecs.parts import Part, sections_of
+from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well
+from ngff_fn.codecs.versions import ome_part, root_attributes, version_of
+from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
+from ngff_fn.frozen_json import FrozenMap
+from ngff_fn.json_splice import dump
+from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.plate import Collection, Field, Plate, Series, Well
+from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
+
+_GROUP = ("zarr.json", ".zgroup", ".zattrs")
+_HOLDERS = frozenset({"plate", "well", "bf2raw"})
+
+
+@frozen(kw_only=True)
+class DecodedRoot:
+    """What documents say: ``problems`` are what was read leniently, what is unwise, and what was left unread."""
+
+    version: Version
+    root: Any
+    problems: tuple[Problem, ...] = ()
+
+
+def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | None = None) -> tuple[str, ...] | None:
+    """Where the groups below a plate or a well are, told from its documents alone.
+
+    Parameters
+    ----------
+    documents
+        Those of the group.
+    listed
+        Of a collection: those of its group ``OME``.
+
+    Returns
+    -------
+    tuple
+        Paths that may be followed; None for a collection that does not list its images: they are in ``0``, ``1`` …
+
+    Raises
+    ------
+    DocumentError
+        With all problems, if a path is absolute or climbs.
+
+    >>> child_paths({".zattrs": b'{"well": {"images": [{"path": "0"}, {"path": "1"}]}}'})
+    ('0', '1')
+    """
+    problems: list[Problem] = []
+    version, attributes = root_attributes(documents, problems)
+    refuse(problems, DocumentError)
+    if attributes is None:
+        return ()
+    match layout_of(documents):
+        case "plate":
+            plate, _ = read_plate(attributes, version)
+            paths = tuple(well.path for well in plate.wells)
+        case "well":
+            paths = tuple(each.path for each in read_well(attributes, version).fields)
+        case "bf2raw":
+            return _series(listed or {}, problems)
+        case _:
+            return ()
+    refuse(problems, DocumentError)
+    return paths
+
+
+def _series(documents: Mapping[str, bytes], problems: list[Problem]) -> tuple[str, ...] | None:
+    """Specification: "series" lists the paths; without it, "the images are in groups 0, 1, 2, …"."""
+    _, attributes = root_attributes(documents, problems)
+    if attributes is None:
+        return None
+    ome = attributes.value.get("ome") if "zarr.json" in documents else attributes.value
+    said = ome.get("series") if isinstance(ome, dict) else None
+    if not isinstance(said, list):
+        return None
+    return tuple(dict.fromkeys(path for path in said if isinstance(path, str)))
+
+
+def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[str] = ()) -> DecodedRoot:
+    """The value that the documents of a hierarchy describe: an image, a plate, a well or a collection.
+
+    Parameters
+    ----------
+    documents
+        By store key, seen from the root: of the root itself, and of what is below it. What is listed and has no
+        documents is ``Unread``.
+    origin
+        Where the root is.
+    labels
+        The paths of the images that have a group ``labels`` ("" for the root).
+
+    Raises
+    ------
+    UnsupportedError
+        For a version that is not supported, by name.
+    DocumentError
+        With all problems of the root's documents; an image below it that cannot be read is ``Unread``, and noted.
+
+    >>> well = b'{"well": {"images": [{"path": "0"}], "version": "0.4"}}'
+    >>> decoded = decode_root({".zgroup": b'{"zarr_format": 2}', ".zattrs": well}, Place(home=""))
+    >>> decoded.root.fields[0].image
+    Unread(path='0')
+    """
+    if layout_of(documents) not in _HOLDERS:
+        read = decode(documents, origin, labels="" in labels)
+        return DecodedRoot(version=read.version, root=read.root, problems=read.problems)
+    version = version_of(documents)
+    reading = _Reading(documents, origin, frozenset(labels), version)
+    problems: list[Problem] = []
+    root = reading.holder("", problems)
+    refuse(problems, DocumentError)
+    return DecodedRoot(version=version, root=root, problems=(*problems, *reading.problems))
+
+
+class _Reading:
+    def __init__(self, documents: Mapping[str, bytes], origin: Place, labels: frozenset[str], version: Version) -> None:
+        self.documents = dict(documents.items())
+        self.origin, self.labels, self.version = origin, labels, version
+        self.problems: list[Problem] = []
+
+    def holder(self, path: str, problems: list[Problem]) -> Plate | Well | Collection:
+        """The plate, well or collection at a path, with what is below it."""
+        own = Below(self.documents, path)
+        version, attributes = root_attributes(own, problems)
+        place = self._place(path)
+        if attributes is None:
+            return Well(path="")
+        ome = ome_part(attributes, version)
+        members = {} if ome is None else ome.value
+        if "plate" in members:
+            plate, entries = read_plate(attributes, version)
+            wells = tuple(self._well(unread.path, entries[unread.path]) for unread in plate.wells)
+            return evolve(plate, wells=wells, source=place)
+        if BF2RAW in members:
+            paths = _series(Below(self.documents, f"{path}/OME" if path else "OME"), [])
+            if paths is None:
+                paths = tuple(takewhile(lambda each: self._is_group(_joined(path, each)), map(str, count())))
+            collection = read_collection(attributes, version, paths)
+            series = tuple(Series(path=each, image=self._image(_joined(path, each), each)) for each in paths)
+            return evolve(collection, series=series, source=place)
+        well = read_well(attributes, version)
+        return evolve(well, fields=self._fields(path, well), source=place)
+
+    def _fields(self, path: str, well: Well) -> tuple[Field, ...]:
+        return tuple(
+            Field(
+                path=each.path,
+                image=self._image(_joined(path, each.path), each.path),
+                acquisition=each.acquisition,
+                extra=each.extra,
+            )
+            for each in well.fields
+        )
+
+    def _well(self, path: str, entry: FrozenMap) -> Well | Unread:
+        own = Below(self.documents, path)
+        if not any(name in own for name in _GROUP):
+            return Unread(path=path)
+        noted: list[Problem] = []
+        _, attributes = root_attributes(own, noted)
+        ome = None if attributes is None else ome_part(attributes, self.version)
+        if attributes is None or ome is None or "well" not in ome.value:
+            self._note(path, "the plate lists it as a well, and its documents do not describe one; it is left unread.")
+            return Unread(path=path)
+        well = read_well(Part(attributes.value, "", noted), self.version)
+        self.problems += [evolve(each, location=f"{path}/ {each.location}", kind="lenient") for each in noted]
+        fields = self._fields(path, well)
+        extra = sections_of({**dict(well.extra.items()), "entry": entry})
+        return Well(path=path, fields=fields, source=self._place(path), extra=extra)
+
+    def _image(self, path: str, relative: str) -> Image | Unread:
+        if not self._is_group(path):
+            return Unread(path=relative)
+        try:
+            read = decode(Below(self.documents, path), self._place(path), labels=path in self.labels)
+        except NgffError as error:
+            messages = "; ".join(str(problem) for problem in error.problems)
+            self._note(path, f"it cannot be read as an image, and is left unread ({messages}).")
+            return Unread(path=relative)
+        if read.problems:
+            self.problems += [evolve(each, location=f"{path}/ {each.location}") for each in read.problems]
+        return read.root
+
+    def _is_group(self, path: str) -> bool:
+        return any(f"{path}/{name}" in self.documents for name in _GROUP)
+
+    def _place(self, path: str) -> Place:
+        return Place(home=self.origin.home, path=_joined(self.origin.path, path))
+
+    def _note(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message, kind="lenient"))
+
+
+def _joined(path: str, below: str) -> str:
+    return f"{path}/{below}" if path and below else path or below
+
+
+def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapshot:
+    """A snapshot of documents in memory: for tests.
+
+    Parameters
+    ----------
+    documents
+        By store key such as ``0/.zarray``: bytes, or the JSON that they shall hold.
+    mode
+        Of the snapshot.
+
+    Raises
+    ------
+    DocumentError, UnsupportedError
+        As ``decode_root``.
+    WrongTypeError
+        What is no mapping.
+
+    >>> axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    >>> snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}}).version
+    '0.4'
+    """
+    if not isinstance(documents, Mapping):
+        message = f"{a_type(documents)} has no documents by key. Give a mapping, such as {{'.zattrs': {{...}}}}."
+        raise WrongTypeError(Problem("documents", message))
+    texts = {key: value if isinstance(value, bytes) else dump(value) for key, value in documents.items()}
+    origin = Place(home="")
+    labelled = {key.partition("labels/")[0].rstrip("/") for key in texts if f"/{key}".find("/labels/") >= 0}
+    decoded = decode_root(texts, origin, labels=labelled)
+    return Snapshot(
+        origin=origin,
+        version=decoded.version,
+        root=decoded.root,
+        documents=Documents(texts),
+        problems=decoded.problems,
+        mode=mode,
+    )

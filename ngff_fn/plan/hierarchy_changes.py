@@ -1,0 +1,172 @@
+"""What differs between two hierarchies: which nodes are new, gone or elsewhere, and which are not the same object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, assert_never
+
+from attrs import Factory, define
+
+from ngff_fn import codecs
+from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, refuse
+from ngff_fn.plan.image_changes import ImagePair, image_changes, keeps_its_arrays, new_image
+from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, PutDocument, RetireNode
+from ngff_fn.records.image import Image, Unread
+from ngff_fn.records.plate import Collection, Holder, Plate, Well
+from ngff_fn.records.snapshot import Documents, Root, Snapshot, Version
+
+
+def below(node: Holder) -> dict[str, Any]:
+    """The nodes below a holder, by their paths."""
+    match node:
+        case Plate():
+            return {well.path: well for well in node.wells}
+        case Well():
+            return {each.path: each.image for each in node.fields}
+        case Collection():
+            return {each.path: each.image for each in node.series}
+        case _:
+            assert_never(node)
+
+
+def images_of(node: Any, path: str = "") -> Iterator[tuple[str, Image]]:
+    """The images of a hierarchy that were read, by their paths."""
+    if isinstance(node, Image):
+        yield path, node
+    elif not isinstance(node, Unread):
+        for name, child in below(node).items():
+            yield from images_of(child, joined(path, name))
+
+
+def joined(path: str, name: str) -> str:
+    """A path below another; an empty one is nothing."""
+    return f"{path}/{name}" if path and name else path or name
+
+
+@define
+class Differences:
+    """What differs, of a base and a wanted root."""
+
+    base: Snapshot
+    pairs: list[ImagePair] = Factory(list)
+    """Images that were there, and are not the same object."""
+    holders: list[tuple[str, str, Holder, Holder]] = Factory(list)
+    """Plates, wells and collections likewise: where they were, where they will be; what is further down comes first."""
+    created: list[tuple[str, Any]] = Factory(list)
+    moved: list[tuple[str, str]] = Factory(list)
+    retired: list[str] = Factory(list)
+    rows_gone: list[str] = Factory(list)
+    problems: list[Problem] = Factory(list)
+    """Of what cannot be done yet."""
+
+    def compare(self, was: str, path: str, before: Any, after: Any) -> None:
+        """Add what differs between two nodes."""
+        if after is before or (isinstance(after, Unread) and after == before):
+            return
+        if type(after) is not type(before):
+            cure = "Open the store without select." if isinstance(after, Unread) else "Give it another path."
+            self.problems.append(Problem(path, f"what is there cannot become something of another kind. {cure}"))
+        elif isinstance(before, Image):
+            self._compare_images(was, path, before, after)
+        else:
+            self._compare_holders(was, path, before, after)
+            self.holders.append((was, path, before, after))
+
+    def _compare_images(self, was: str, path: str, before: Image, after: Image) -> None:
+        if was != path and not keeps_its_arrays(before, after):  # its holder is moved, and it is made anew in there
+            self.retired.append(path)
+            self.created.append((path, after))
+            return
+        version, documents = self.base.version, self.base.documents
+        self.pairs.append(
+            ImagePair(version=version, documents=documents, was=was, path=path, before=before, wanted=after)
+        )
+
+    def _compare_holders(self, was: str, path: str, before: Holder, after: Holder) -> None:
+        old, new = below(before), below(after)
+        _refuse_twins(path, after, new)
+        gone = {name: child for name, child in old.items() if name not in new}
+        owners = {_source(child): name for name, child in old.items()}
+        owners.pop(None, None)
+        places = {source: name for name, child in gone.items() if (source := _source(child)) is not None}
+        if was != path:
+            places = {}  # in what is moved as a whole nothing else is moved
+        for name, child in new.items():
+            if name in old:
+                self._refuse_exchanged(joined(path, name), name, owners.get(_source(child), name))
+                self.compare(joined(was, name), joined(path, name), old[name], child)
+            elif (source := places.pop(_source(child), None)) is not None and _can_move(gone[source], child):
+                del gone[source]
+                self.moved.append((joined(was, source), joined(path, name)))
+                self.compare(joined(was, source), joined(path, name), old[source], child)
+            else:
+                self.created.append((joined(path, name), child))
+        self.retired += [joined(path, name) for name in gone]
+        if isinstance(after, Plate):
+            self._compare_rows(path, set(old), set(new))
+
+    def _compare_rows(self, path: str, old: set[str], new: set[str]) -> None:
+        """A row without wells has no group."""
+        before, after = ({name.partition("/")[0] for name in names} for names in (old, new))
+        self.created[:0] = [(joined(path, row), None) for row in sorted(after - before)]
+        self.rows_gone += [joined(path, row) for row in sorted(before - after)]
+
+    def _refuse_exchanged(self, path: str, name: str, owner: str) -> None:
+        if owner != name:
+            message = f"what was at {owner!r} cannot take this place in the commit in which it becomes free."
+            self.problems.append(Problem(path, f"{message} Commit the removal or the renaming of what is here first."))
+
+    def operations(self) -> Iterator[Operation]:
+        """What makes the base the wanted value."""
+        version = self.base.version
+        for path, node in self.created:
+            yield from creation(node, version, path)
+        for was, path in self.moved:
+            yield MoveNode(path=was, target=path)
+        for pair in self.pairs:
+            yield from image_changes(pair)
+        for was, path, before, after in self.holders:
+            texts = self.base.documents.of_node(was)
+            for name, text in codecs.encode_holder(after, version, texts, before).items():
+                if texts.get(name) != text:
+                    yield PutDocument(key=joined(path, name), before=texts.get(name), text=text)
+        for path in self.retired:
+            yield RetireNode(path=path)
+        for path in self.rows_gone:
+            yield RetireNode(path=path, bare=True)
+
+
+def _source(node: Any) -> Any:
+    return None if node is None or isinstance(node, Unread) else node.source
+
+
+def _can_move(before: Any, after: Any) -> bool:
+    """Whether a node can be moved: a holder always, whatever becomes of what is in it; an image with its arrays."""
+    if type(after) is not type(before):
+        return False
+    return not isinstance(before, Image) or keeps_its_arrays(before, after)
+
+
+def _refuse_twins(path: str, holder: Holder, nodes: dict[str, Any]) -> None:
+    names = [well.path for well in holder.wells] if isinstance(holder, Plate) else list(nodes)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    refuse((Problem(joined(path, name), "it is there twice. Rename one.") for name in twice), InvalidValueError)
+
+
+def creation(node: Root | Unread | None, version: Version, path: str) -> Iterator[Operation]:
+    """A node, with all below it, where there is none; None is a group that says nothing."""
+    match node:
+        case None:
+            yield CreateNode(path=path, documents=Documents(codecs.bare_group(version)), bare=True)
+        case Image():
+            yield from new_image(node, version, path)
+        case Unread():
+            message = "it was not read, so it cannot be written. Open the store without select."
+            raise UnsupportedError(Problem(path, message))
+        case _:
+            yield CreateNode(path=path, documents=Documents(codecs.encode_holder(node, version)))
+            rows = {well.path.partition("/")[0]: None for well in node.wells} if isinstance(node, Plate) else {}
+            for row in rows:
+                yield from creation(None, version, joined(path, row))
+            for name, child in below(node).items():
+                yield from creation(child, version, joined(path, name))

@@ -1,0 +1,161 @@
+"""What changes in one image, as operations: compares records, and encodes only what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter, is_
+
+from attrs import frozen
+
+from ngff_fn import codecs, rules
+from ngff_fn.errors import Problem
+from ngff_fn.plan.operations import CreateNode, Operation, PutDocument, RetireNode, WriteArray
+from ngff_fn.plan.revision import revision
+from ngff_fn.records.arrays import same_encoding, same_keys
+from ngff_fn.records.channels import Channel
+from ngff_fn.records.image import Image, Level, paths_of_others
+from ngff_fn.records.pixels import Fill
+from ngff_fn.records.snapshot import Documents, Version
+
+
+@frozen(kw_only=True)
+class ImagePair:
+    """An image before and after, where it was below the root and where it will be; ``documents`` are the snapshot's."""
+
+    version: Version
+    documents: Documents
+    was: str
+    path: str
+    before: Image
+    wanted: Image
+
+    def at(self, path: str) -> str:
+        """Where a path of the image will be, seen from the root."""
+        return f"{self.path}/{path}" if self.path and path else self.path or path
+
+    def texts(self, path: str) -> Documents:
+        """The documents that a node of the image has, by their names."""
+        return self.documents.of_node(f"{self.was}/{path}" if self.was and path else self.was or path)
+
+
+def image_problems(pair: ImagePair) -> list[Problem]:
+    """What forbids to write an image; not asked again of what was read, and stays."""
+    if all(map(is_, _asked(pair.wanted), _asked(pair.before))):
+        return _channel_problems(pair.wanted)
+    arrays = [level.array for level in pair.before.levels]
+    wanted = [level.array for level in pair.wanted.levels]
+    is_same = len(arrays) == len(wanted) and all(map(is_, arrays, wanted))
+    return new_image_problems(pair.wanted, pair.version, arrays=not is_same)
+
+
+_asked = attrgetter("axes", "levels", "scale", "translation")
+
+
+def new_image_problems(image: Image, version: Version, *, arrays: bool = True) -> list[Problem]:
+    """What forbids to write an image; ``arrays``: whether its arrays are asked for as well."""
+    found = _channel_problems(image) or rules.record_problems(image)
+    return [*found, *(codecs.expression_problems(image, version) if arrays else ())]
+
+
+def _channel_problems(image: Image) -> list[Problem]:
+    """What is wrong with channels that were made by hand."""
+    channels = image.channels
+    if channels is None or (isinstance(channels, tuple) and all(isinstance(each, Channel) for each in channels)):
+        return []
+    return [Problem("channels", f"{channels!r} are no channels. Give a tuple of Channel, or None for no omero.")]
+
+
+def new_image(image: Image, version: Version, path: str) -> Iterator[Operation]:
+    """An image where there was none."""
+    group = Documents(codecs.encode_group(image, version))
+    yield CreateNode(path=path, documents=group, carry=image.source)
+    for level in image.levels:
+        yield from _new_level(image, version, level, f"{path}/{level.path}" if path else level.path)
+
+
+def _new_level(image: Image, version: Version, level: Level, path: str) -> Iterator[Operation]:
+    mark = revision(level.array, level.pixels)
+    documents = codecs.encode_array(level, image.axes, version, {}, mark)
+    yield CreateNode(path=path, documents=Documents(documents))
+    if level.pixels != Fill(shape=level.array.shape, value=level.array.fill_value):
+        yield WriteArray(path=path, array=level.array, pixels=level.pixels)
+
+
+def image_changes(pair: ImagePair) -> Iterator[Operation]:
+    """What makes the image before the wanted one."""
+    old, wanted = pair.before, pair.wanted
+    before = {level.path: level for level in old.levels}
+    same_arrays = wanted.levels is old.levels and wanted.axes is old.axes
+    for level in () if same_arrays else wanted.levels:
+        if level.path not in before:
+            yield from _new_level(wanted, pair.version, level, pair.at(level.path))
+        elif level != before[level.path] or wanted.axes != old.axes:
+            yield from _changed_level(pair, before[level.path], level)
+    texts = pair.texts("")
+    for name, text in codecs.encode_group(wanted, pair.version, texts, old).items():
+        if texts.get(name) != text:
+            yield PutDocument(key=pair.at(name), before=texts.get(name), text=text)
+    kept = {level.path for level in wanted.levels} | paths_of_others(wanted)
+    for path in before:
+        if path not in kept:
+            yield RetireNode(path=pair.at(path))
+
+
+def _changed_level(pair: ImagePair, before: Level, level: Level) -> Iterator[Operation]:
+    old, new = before.array, level.array
+    same_grid = old.shape == new.shape and same_encoding(old, new) and same_keys(old, new)
+    rewritten = level.pixels != before.pixels or not same_grid
+    if not rewritten and _says_the_same(pair, before, level):
+        return
+    path = pair.at(level.path)
+    texts = pair.texts(level.path)
+    mark = (revision(new, level.pixels) or "0") if rewritten else None
+    for name, text in codecs.encode_array(level, pair.wanted.axes, pair.version, texts, mark).items():
+        if texts.get(name) != text:
+            yield PutDocument(key=f"{path}/{name}", before=texts.get(name), text=text)
+    if rewritten:
+        yield WriteArray(path=path, array=new, pixels=level.pixels, base=old)
+
+
+def _says_the_same(pair: ImagePair, before: Level, level: Level) -> bool:
+    """Whether the documents of an array need not even be looked at."""
+    attributes = level.extra.get("attributes") == before.extra.get("attributes")
+    return attributes and level.array == before.array and pair.wanted.axes == pair.before.axes
+
+
+def refused_changes(pair: ImagePair) -> Iterator[Problem]:
+    """What would not fit what lies beside the image."""
+    yield from _other_labels(pair.before, pair.wanted)
+    yield from _changes_for_others(pair.before, pair.wanted)
+
+
+def _other_labels(before: Image, wanted: Image) -> Iterator[Problem]:
+    if wanted.labels != before.labels:
+        message = "the labels beside the image cannot be changed yet, and would not fit another image."
+        cure = "Create a new store, or replace this one with create(overwrite=True)."
+        yield Problem("labels", f"{message} {cure}")
+
+
+def _changes_for_others(before: Image, wanted: Image) -> Iterator[Problem]:
+    """An array may be listed by several multiscales: none of them changes what the others show."""
+    if wanted.levels is before.levels:
+        return
+    old, others = {level.path: level for level in before.levels}, paths_of_others(wanted)
+    for index, level in enumerate(wanted.levels):
+        was = old.get(level.path)
+        if was is None or level.path not in others:
+            continue
+        if (level.array.shape, level.array.dtype, level.pixels) != (was.array.shape, was.array.dtype, was.pixels):
+            message = f"another multiscale of the group lists the array {level.path!r}, and would show other pixels."
+            cure = "Create the image in a store of its own, or take the other multiscale out of extra['multiscales']."
+            yield Problem(f"levels[{index}]", f"{message} {cure}")
+
+
+def keeps_its_arrays(before: Image, wanted: Image) -> bool:
+    """Whether documents alone change."""
+    if before.levels is wanted.levels:
+        return True
+    return len(before.levels) == len(wanted.levels) and all(
+        (old.path, old.array, old.pixels) == (new.path, new.array, new.pixels)
+        for old, new in zip(before.levels, wanted.levels, strict=True)
+    )
