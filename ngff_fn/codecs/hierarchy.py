@@ -176,6 +176,9 @@ class _Reading:
             return Unread(path=path)
         well = read_well(Part(attributes.value, "", noted), self.version)
         self.problems += [evolve(each, location=f"{path}/ {each.location}", kind="lenient") for each in noted]
+        if any(each.kind == "error" for each in noted):
+            self._note(path, "its list of fields cannot be read, and the well is left unread.")
+            return Unread(path=path)
         fields = self._fields(path, well)
         extra = sections_of({**dict(well.extra.items()), "entry": entry})
         return Well(path=path, fields=fields, source=self._place(path), extra=extra)

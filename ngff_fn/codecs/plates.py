@@ -83,7 +83,9 @@ def read_well(attributes: Part, version: Version) -> Well:
         return Well(path="")
     well = ome["well"]
     entries = _read_entries(well, "images", "well.images.required", _FIELD)
-    said = {_path(part): part.value.get("acquisition") for part in _objects(well, "images")}
+    said: dict[str, Any] = {}
+    for part in _objects(well, "images"):
+        said.setdefault(_path(part), part.value.get("acquisition"))
     fields = []
     for path, extra in entries.items():
         acquisition = said.get(path)

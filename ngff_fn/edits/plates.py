@@ -141,7 +141,7 @@ def remove_well(plate: Plate, path: str) -> Plate:
     plate
         The plate.
     path
-        Row and column, as in ``A/1``. Also of a well that was left out, or is listed and not there.
+        Row and column, as in ``A/1``. Also of a well that is listed and not there.
 
     Raises
     ------

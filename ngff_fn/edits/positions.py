@@ -158,7 +158,7 @@ def remove_position(plate: Plate, path: str) -> Plate:
     plate
         The plate.
     path
-        As in ``A/1/0``. Also of an image that was left out, or is listed and not there.
+        As in ``A/1/0``. Also of an image that is listed and not there.
 
     Raises
     ------

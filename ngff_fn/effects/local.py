@@ -127,6 +127,12 @@ class LocalFiles(Contained):
         """Whether there is a file or directory, or a link to one."""
         return os.access(self._named(path), os.F_OK)
 
+    def has_links(self, path: str) -> bool:
+        """Whether there are symbolic links at or below a path."""
+        full = self._named(path)
+        below = (os.path.join(where, name) for where, inner, files in os.walk(full) for name in (*inner, *files))
+        return os.path.islink(full) or any(map(os.path.islink, below))
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, each with whether it is a directory."""
         try:

@@ -144,6 +144,10 @@ class MemoryFiles:
         """Whether there is a file or directory."""
         return self.signature(path) is not None or bool(self.names(path))
 
+    def has_links(self, path: str) -> bool:  # noqa: ARG002 — there are none in memory
+        """Whether there are links at or below a path."""
+        return False
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries below a path, each with whether there is something below it."""
         prefix = f"{self._key(path)}/" if self._key(path) else ""

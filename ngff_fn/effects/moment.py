@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ngff_fn.effects.record import DRAFT, STAGE, Put, Step
-from ngff_fn.effects.staging import Work, staged_steps
+from ngff_fn.effects.record import DRAFT, STAGE, Move, Put, Step
+from ngff_fn.effects.staging import Staged, Work, staged_steps
 from ngff_fn.effects.stores import Files, joined
 from ngff_fn.effects.transaction import (
     LOCK_TIMEOUT,
@@ -88,13 +88,14 @@ def by_stage(work: Work) -> str:
         compare(work)
         bench = Bench(files, STAGE)
     try:
-        direct, steps = _staged(work, bench)
+        staged = _staged(work, bench)
         with files.lock(LOCK_TIMEOUT):
             recover(files, durable=work.durable)
             _refuse_overtaken(work, bench)
-            refuse_unwritable(files, [*direct, *steps])
-            carry_out_directly(files, direct, durable=work.durable)
-            return _happen(work, steps, bench)
+            _refuse_changed_trees(work, staged, bench)
+            refuse_unwritable(files, [*staged.direct, *staged.steps])
+            carry_out_directly(files, staged.direct, durable=work.durable)
+            return _happen(work, staged.steps, bench)
     except BaseException:
         bench.release()
         with suppress(NgffError), files.lock(LOCK_TIMEOUT):
@@ -102,7 +103,7 @@ def by_stage(work: Work) -> str:
         raise
 
 
-def _staged(work: Work, bench: Bench) -> tuple[list[Step], list[Step]]:
+def _staged(work: Work, bench: Bench) -> Staged:
     """Everything staged and durable; where that fails because another writer came first, that is what is said."""
     files = work.address.files
     try:
@@ -124,6 +125,18 @@ def _refuse_overtaken(work: Work, bench: Bench) -> None:
         message = "the store was replaced while pixels were made. Open it again and run the edits, as update() does."
         raise ConflictError(Problem(work.address.files.identity, message))
     compare(work)
+
+
+def _refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
+    """Refuse where a tree that is moved, or the place of a new node, is no longer as it was when it was staged."""
+    files = work.files
+    changed = [copy.source for copy in staged.copies if not copy.is_true(files)]
+    new = joined(bench.path, "new")
+    moves = [step for step in staged.steps if isinstance(step, Move) and step.source.startswith(new)]
+    changed += [step.target for step in moves if files.names(step.target) or files.signature(step.target) is not None]
+    if changed:
+        message = "it has changed while the commit was made. Open the store again and run the edits, as update() does."
+        raise ConflictError(*(Problem(path, message) for path in changed))
 
 
 def _happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:

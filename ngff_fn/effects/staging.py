@@ -4,6 +4,7 @@ rebuilt.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from itertools import chain
@@ -17,11 +18,10 @@ from ngff_fn.effects.record import Exchange, Move, Put, Step
 from ngff_fn.effects.stores import Address, Files, joined
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.effects.units import is_unit_name, present_units, unit_key, units
-from ngff_fn.errors import Problem, StoreExistsError
+from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
-from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 
 @frozen(kw_only=True, eq=False)
@@ -72,9 +72,43 @@ class _Steps:
         return [*self.new, *self.chunks, *self.exchanges, *self.documents, *self.retired]
 
 
-def staged_steps(work: Work, bench: str) -> tuple[list[Step], list[Step]]:
-    """Stage what the plan makes; the steps that may be taken before the moment, and those that put it in place."""
-    return _Stager(work, bench).run()
+@frozen
+class Copy:
+    """A tree that was staged with the same files; what is in it at the paths of ``but`` is another thing by now."""
+
+    source: str
+    staged: str
+    but: frozenset[str]
+
+    def is_true(self, files: Files) -> bool:
+        """Whether the source still has the very files that were staged."""
+        return self._is_true(files, "")
+
+    def _is_true(self, files: Files, path: str) -> bool:
+        if path in self.but:
+            return True
+        old, new = joined(self.source, path), joined(self.staged, path)
+        entries = files.names(old)
+        if entries:
+            return all(self._is_true(files, joined(path, name)) for name, _ in entries)
+        signature = files.signature(new)
+        return signature is not None and (files.signature(old) == signature or files.read(old) == files.read(new))
+
+
+@frozen
+class Staged:
+    """What was staged: steps that may be taken before the moment, those that put it in place, and copied trees."""
+
+    direct: list[Step]
+    steps: list[Step]
+    copies: list[Copy]
+
+
+def staged_steps(work: Work, bench: str) -> Staged:
+    """Stage what the plan makes."""
+    stager = _Stager(work, bench)
+    direct, steps = stager.run()
+    return Staged(direct, steps, stager.copies)
 
 
 def staged_root(work: Work, files: Files, bench: str) -> str:
@@ -116,6 +150,7 @@ class _Stager:
         self.puts = {operation.key: operation for operation in operations if isinstance(operation, PutDocument)}
         self.names = map(str, range(2**62))
         self.staged: dict[str, str] = {}
+        self.copies: list[Copy] = []
 
     def run(self) -> tuple[list[Step], list[Step]]:
         work, files = self.work, self.work.files
@@ -129,6 +164,9 @@ class _Stager:
             if new in self.creates and self.creates[new].bare and work.is_group(new):
                 continue
             path = self._new_node(new)
+            if files.names(path):
+                message = "something is there that is not part of the plate. Move it away, or take another name."
+                raise StoreExistsError(Problem(joined(files.identity, work.at(new)), message))
             if new in moves:
                 gone = self._moved(moves[new], path, gone)
                 continue
@@ -186,7 +224,13 @@ class _Stager:
         What is gone in the new one goes at once; the others that are gone are returned.
         """
         files, work = self.work.files, self.work
+        if files.has_links(work.at(move.path)):
+            message = "there are links in it, which cannot be moved. Put what they lead to in their place."
+            raise UnsupportedError(Problem(joined(files.identity, work.at(move.path)), message))
         copy_tree(files, work.at(move.path), files, staged, link=True)
+        changed = {key.removeprefix(f"{move.target}/") for key in self.puts}
+        inside = {path.removeprefix(f"{move.target}/") for path in gone}
+        self.copies.append(Copy(source=work.at(move.path), staged=staged, but=frozenset(changed | inside)))
         for key in [key for key in self.puts if key.startswith(f"{move.target}/")]:
             files.write(joined(staged, key.removeprefix(f"{move.target}/")), self.puts.pop(key).text)
         for path in gone:
@@ -198,11 +242,11 @@ class _Stager:
     def _retire_bare(self, path: str, gone: set[str]) -> None:
         """A group that says nothing goes with the last that was in it; whatever else is there keeps it."""
         target = self.work.at(path)
-        names = [name for name, _ in self.work.files.names(target)]
-        if all(name in NODE_DOCUMENTS or f"{path}/{name}" in gone for name in names):
-            for name in names:
-                if name in NODE_DOCUMENTS:
-                    self.steps.retired.append(Move(source=joined(target, name), target=self._place("retired")))
+        names = {name for name, _ in self.work.files.names(target)}
+        own = {name for name in names if f"{path}/{name}" not in gone}
+        marker = ".zgroup" if self.work.plan.base.version == "0.4" else "zarr.json"
+        if own == {marker} and not says_anything(self.work.files.read(joined(target, marker)) or b""):
+            self.steps.retired.append(Move(source=joined(target, marker), target=self._place("retired")))
 
     def _place(self, kind: str) -> str:
         return joined(self.bench, f"{kind}{next(self.names)}")
@@ -331,6 +375,17 @@ def _shrinks(base: ArraySpec, array: ArraySpec) -> bool:
 def _write_documents(files: Files, path: str, create: CreateNode) -> None:
     for name, text in create.documents.items():
         files.write(joined(path, name), text)
+
+
+def says_anything(text: bytes) -> bool:
+    """Whether a document of a group says more than that it is one."""
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(members, dict) or any(
+        value for key, value in members.items() if key not in ("zarr_format", "node_type")
+    )
 
 
 def _parent(key: str) -> str:

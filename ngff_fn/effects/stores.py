@@ -37,6 +37,10 @@ class Files(Protocol):
         """Whether there is a file or directory; faster than ``signature`` where there mostly is none."""
         ...
 
+    def has_links(self, path: str) -> bool:
+        """Whether there are links at or below a path."""
+        ...
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, each with whether it is a directory; none where there is no directory."""
         ...

@@ -54,7 +54,7 @@ def diff(base: Snapshot, wanted: Root) -> Plan:
         return Plan(base=base)
     found = Differences(base)
     found.compare("", "", base.root, wanted)
-    refuse(found.problems, UnsupportedError)
+    refuse([*found.problems, *found.carried_problems()], UnsupportedError)
     added = [each for path, node in found.created if node is not None for each in images_of(node, path)]
     refuse(_located((pair.path, image_problems(pair)) for pair in found.pairs), InvalidValueError)
     refuse(_located((path, new_image_problems(image, base.version)) for path, image in added), InvalidValueError)

@@ -85,6 +85,8 @@ class Differences:
     def _compare_holders(self, was: str, path: str, before: Holder, after: Holder) -> None:
         old, new = below(before), below(after)
         _refuse_twins(path, after, new)
+        if old.keys() != new.keys():
+            self.problems += _structure_problems(path, before, [*old, *new])
         gone = {name: child for name, child in old.items() if name not in new}
         owners = {_source(child): name for name, child in old.items()}
         owners.pop(None, None)
@@ -115,6 +117,25 @@ class Differences:
         if owner != name:
             message = f"what was at {owner!r} cannot take this place in the commit in which it becomes free."
             self.problems.append(Problem(path, f"{message} Commit the removal or the renaming of what is here first."))
+
+    def carried_problems(self) -> Iterator[Problem]:
+        """Of images that are made anew in another place, while what lies beside their levels cannot all come along."""
+        home, prefix = self.base.origin.home, joined(self.base.origin.path, "")
+        prefix = f"{prefix}/" if prefix else ""
+        for path, node in self.created:
+            for place, image in images_of(node, path) if node is not None else ():
+                is_here = image.source is not None and image.source.home == home
+                was = image.source.path.removeprefix(prefix) if image.source is not None and is_here else ""
+                nested = any("/" in level.path for level in image.levels) or "multiscales" in image.extra
+                if nested and was and (was == place or any(f"{was}/".startswith(f"{gone}/") for gone in self.gone())):
+                    message = (
+                        "an image with nested levels, or several multiscales, cannot be made anew in another place."
+                    )
+                    yield Problem(place, f"{message} Move it within its well, and change its pixels in another commit.")
+
+    def gone(self) -> list[str]:
+        """The paths that are retired, and those that are moved away."""
+        return [*self.retired, *(was for was, _ in self.moved)]
 
     def operations(self) -> Iterator[Operation]:
         """What makes the base the wanted value."""
@@ -147,6 +168,20 @@ def _can_move(before: Any, after: Any) -> bool:
     return not isinstance(before, Image) or keeps_its_arrays(before, after)
 
 
+def _structure_problems(path: str, holder: Holder, names: list[str]) -> Iterator[Problem]:
+    """What forbids to add, remove or move anything below a holder."""
+    if isinstance(holder, Collection):
+        message = "the images of a collection cannot be added, removed or renamed yet. Create a new store for them."
+        yield Problem(path, message)
+    listed = set(names)
+    for name in sorted(listed):
+        parts = name.split("/")
+        outer = [above for depth in range(1, len(parts)) if (above := "/".join(parts[:depth])) in listed]
+        if outer:
+            message = f"it lies inside of {outer[0]!r}, which is listed too. Move one of them by hand first."
+            yield Problem(joined(path, name), message)
+
+
 def _refuse_twins(path: str, holder: Holder, nodes: dict[str, Any]) -> None:
     names = [well.path for well in holder.wells] if isinstance(holder, Plate) else list(nodes)
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
@@ -164,6 +199,11 @@ def creation(node: Root | Unread | None, version: Version, path: str) -> Iterato
             message = "it was not read, so it cannot be written. Open the store without select."
             raise UnsupportedError(Problem(path, message))
         case _:
+            if isinstance(node, Collection) and [each.path for each in node.series] != [
+                *map(str, range(len(node.series)))
+            ]:
+                message = "the images of a new collection are called 0, 1, 2 … in their order. Rename them."
+                raise UnsupportedError(Problem(joined(path, "series"), message))
             yield CreateNode(path=path, documents=Documents(codecs.encode_holder(node, version)))
             rows = {well.path.partition("/")[0]: None for well in node.wells} if isinstance(node, Plate) else {}
             for row in rows:
