@@ -23,9 +23,8 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Image, Level, Place, Unread
 from ngff_fn.records.pixels import Stored
-from ngff_fn.records.snapshot import Version
+from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
-_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _OWN = frozenset({OURS})
 _KEPT = 2**16  # bytes of the documents of an array that are remembered
 _GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolidated_metadata"})
@@ -73,7 +72,7 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
     names = tuple([axis.name for axis in described.axes])
     levels: list[Level] = []
     for index, level in enumerate(described.levels):
-        own = tuple([(name, documents[key]) for name in _DOCUMENTS if (key := f"{level.path}/{name}") in documents])
+        own = tuple([(name, documents[key]) for name in NODE_DOCUMENTS if (key := f"{level.path}/{name}") in documents])
         read = _known_array if sum([len(text) for _, text in own]) < _KEPT else _known_array.__wrapped__
         array, attributes, digest = read(own, version, names) or (
             *read_array(documents, level.path, version, names, problems, index=index), token(dict(own)),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.read import NODE_DOCUMENTS
 from ngff_fn.effects.record import DRAFT, WORKSHOP
 from ngff_fn.effects.stores import Files, joined
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.errors import Problem, UnsupportedError
 from ngff_fn.records.image import Place
-from ngff_fn.records.snapshot import Version
+from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
 _NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT}
 

@@ -30,14 +30,13 @@ from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
 from ngff_fn.records.plate import Plate
-from ngff_fn.records.snapshot import VERSIONS, Documents, Mode, Snapshot, Version
+from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Mode, Snapshot, Version
 from ngff_fn.records.subject import items_of
 
 LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
 LATER = {"bf2raw": "New bioformats2raw collections"}
 """New stores that are known and refused by name in this version."""
 
-NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 PATIENCE = 30.0
 """Seconds for which a reader starts over while writers keep changing what it reads."""
 
