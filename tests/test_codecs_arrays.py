@@ -56,7 +56,8 @@ def _read(texts: dict[str, bytes], problems: list[Problem] | None = None) -> Arr
     decoded = codecs.decode({**image, **{f"0/{name}": text for name, text in texts.items()}}, HERE)
     if problems is not None:
         problems.extend(decoded.problems)
-    return decoded.root.levels[0].array
+    read: ArraySpec = decoded.root.levels[0].array
+    return read
 
 
 def _image() -> Any:

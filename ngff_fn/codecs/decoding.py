@@ -32,10 +32,13 @@ _GROUP_MEMBERS = frozenset({"zarr_format", "node_type", "attributes", "consolida
 
 @frozen(kw_only=True)
 class Decoded:
-    """What documents say: ``problems`` are what was read leniently, and what is unwise."""
+    """What documents say: ``problems`` are what was read leniently, what is unwise, and what was left unread.
+
+    ``root`` is an Image, or what else the documents are of.
+    """
 
     version: Version
-    root: Image
+    root: Any
     problems: tuple[Problem, ...] = ()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from ngff_fn.codecs.below import Below
-from ngff_fn.codecs.decoding import decode, layout_of
+from ngff_fn.codecs.decoding import Decoded, decode, layout_of
 from ngff_fn.codecs.parts import Part, sections_of
 from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well
 from ngff_fn.codecs.versions import ome_part, root_attributes, version_of
@@ -23,15 +23,6 @@ from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
 
 _GROUP = ("zarr.json", ".zgroup", ".zattrs")
 _HOLDERS = frozenset({"plate", "well", "bf2raw"})
-
-
-@frozen(kw_only=True)
-class DecodedRoot:
-    """What documents say: ``problems`` are what was read leniently, what is unwise, and what was left unread."""
-
-    version: Version
-    root: Any
-    problems: tuple[Problem, ...] = ()
 
 
 def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | None = None) -> tuple[str, ...] | None:
@@ -88,7 +79,7 @@ def _series(documents: Mapping[str, bytes], problems: list[Problem]) -> tuple[st
     return tuple(dict.fromkeys(path for path in said if isinstance(path, str)))
 
 
-def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[str] = ()) -> DecodedRoot:
+def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[str] = ()) -> Decoded:
     """The value that the documents of a hierarchy describe: an image, a plate, a well or a collection.
 
     Parameters
@@ -114,14 +105,13 @@ def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[s
     Unread(path='0')
     """
     if layout_of(documents) not in _HOLDERS:
-        read = decode(documents, origin, labels="" in labels)
-        return DecodedRoot(version=read.version, root=read.root, problems=read.problems)
+        return decode(documents, origin, labels="" in labels)
     version = version_of(documents)
     reading = _Reading(documents, origin, frozenset(labels), version)
     problems: list[Problem] = []
     root = reading.holder("", problems)
     refuse(problems, DocumentError)
-    return DecodedRoot(version=version, root=root, problems=(*problems, *reading.problems))
+    return Decoded(version=version, root=root, problems=(*problems, *reading.problems))
 
 
 class _Reading:
@@ -194,7 +184,8 @@ class _Reading:
             return Unread(path=relative)
         if read.problems:
             self.problems += [evolve(each, location=f"{path}/ {each.location}") for each in read.problems]
-        return read.root
+        image: Image = read.root
+        return image
 
     def _is_group(self, path: str) -> bool:
         return any(f"{path}/{name}" in self.documents for name in _GROUP)
