@@ -18,6 +18,7 @@ from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.json_splice import dump
 from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Collection, Field, Plate, Series, Well
 from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
 
@@ -136,9 +137,9 @@ class _Reading:
         if BF2RAW in members:
             paths = _series(Below(self.documents, f"{path}/OME" if path else "OME"), [])
             if paths is None:
-                paths = tuple(takewhile(lambda each: self._is_group(_joined(path, each)), map(str, count())))
+                paths = tuple(takewhile(lambda each: self._is_group(joined(path, each)), map(str, count())))
             collection = read_collection(attributes, version, paths)
-            series = tuple(Series(path=each, image=self._image(_joined(path, each), each)) for each in paths)
+            series = tuple(Series(path=each, image=self._image(joined(path, each), each)) for each in paths)
             return evolve(collection, series=series, source=place)
         well = read_well(attributes, version)
         return evolve(well, fields=self._fields(path, well), source=place)
@@ -147,7 +148,7 @@ class _Reading:
         return tuple(
             Field(
                 path=each.path,
-                image=self._image(_joined(path, each.path), each.path),
+                image=self._image(joined(path, each.path), each.path),
                 acquisition=each.acquisition,
                 extra=each.extra,
             )
@@ -191,14 +192,10 @@ class _Reading:
         return any(f"{path}/{name}" in self.documents for name in _GROUP)
 
     def _place(self, path: str) -> Place:
-        return Place(home=self.origin.home, path=_joined(self.origin.path, path))
+        return Place(home=self.origin.home, path=joined(self.origin.path, path))
 
     def _note(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message, kind="lenient"))
-
-
-def _joined(path: str, below: str) -> str:
-    return f"{path}/{below}" if path and below else path or below
 
 
 def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapshot:

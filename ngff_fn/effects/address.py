@@ -9,9 +9,10 @@ from typing import Any
 from attrs import frozen
 
 from ngff_fn.effects.local import LocalFiles
-from ngff_fn.effects.stores import Address, Files, joined
+from ngff_fn.effects.stores import Address, Files
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
+from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Version
 
 GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it

@@ -10,9 +10,9 @@ from ngff_fn.edits.tiles import tile_region
 from ngff_fn.effects.address import address_below
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
-from ngff_fn.effects.stores import joined
 from ngff_fn.errors import ConflictError, Problem, StoreNotFoundError
 from ngff_fn.records.image import Level
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, fill, whole
 
 if TYPE_CHECKING:

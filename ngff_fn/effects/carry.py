@@ -5,10 +5,11 @@ from __future__ import annotations
 from ngff_fn import codecs
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.record import DRAFT, WORKSHOP
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.errors import Problem, UnsupportedError
 from ngff_fn.records.image import Place
+from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
 _NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT}

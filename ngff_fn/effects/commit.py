@@ -17,7 +17,7 @@ from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
 from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work
-from ngff_fn.effects.stores import Address, joined
+from ngff_fn.effects.stores import Address
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
@@ -31,6 +31,7 @@ from ngff_fn.plan.diff import applied, diff, moved_path
 from ngff_fn.plan.hierarchy_changes import images_of
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan
 from ngff_fn.records.image import Place
+from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Root, Snapshot, Version
 
 Durability = Literal["power", "process"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from ngff_fn.effects.stores import Address, joined
+from ngff_fn.effects.stores import Address
 from ngff_fn.errors import DocumentError, Problem, UnsupportedError
 from ngff_fn.plan.diff import moved_path
 from ngff_fn.plan.operations import MoveNode, Operation, Plan, PutDocument
+from ngff_fn.records.paths import joined
 
 
 def refuse_consolidated(address: Address, plan: Plan) -> None:

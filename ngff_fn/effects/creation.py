@@ -7,10 +7,11 @@ from contextlib import ExitStack, suppress
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import STAGE
 from ngff_fn.effects.staging import Work, staged_root
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, Bench, clean, recover
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.records.paths import joined
 
 
 def create_new(work: Work) -> str:

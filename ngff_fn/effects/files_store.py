@@ -12,8 +12,9 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Sto
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath
 
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.errors import Problem, UnsupportedError
+from ngff_fn.records.paths import joined
 
 
 class Readable(Protocol):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ngff_fn.effects.address import address_below
 from ngff_fn.effects.read import Witness
-from ngff_fn.effects.stores import joined
 from ngff_fn.errors import DocumentError, NgffError, Problem, StoreNotFoundError
+from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from ngff_fn import codecs
-from ngff_fn.effects.stores import joined
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.nodes import LABELS
+from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Documents
 
 

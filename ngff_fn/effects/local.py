@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ngff_fn.effects.contained import Contained
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.system_calls import (
     exchange_names,
     flock,
@@ -26,6 +26,7 @@ from ngff_fn.effects.system_calls import (
     write_file,
 )
 from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
+from ngff_fn.records.paths import joined
 
 T = TypeVar("T")
 

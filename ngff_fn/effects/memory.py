@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.errors import Problem, StoreError, StoreExistsError, StoreNotFoundError
+from ngff_fn.records.paths import joined
 
 if TYPE_CHECKING:
     from zarr.storage import MemoryStore

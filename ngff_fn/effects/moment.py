@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from ngff_fn.effects.record import DRAFT, STAGE, Move, Put, Step
 from ngff_fn.effects.staging import Staged, Work, staged_steps
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import (
     LOCK_TIMEOUT,
     Bench,
@@ -22,6 +22,7 @@ from ngff_fn.effects.transaction import (
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument
+from ngff_fn.records.paths import joined
 
 
 def only_documents(plan: Plan) -> bool:

@@ -18,11 +18,12 @@ from ngff_fn.effects.address import files_of
 from ngff_fn.effects.evaluate import scalar
 from ngff_fn.effects.excerpt import Staged, cost, excerpt, shelves
 from ngff_fn.effects.stored import StoredArrays
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, Target, Task, WriteUnit, carried, run_elsewhere
 from ngff_fn.effects.units import stored_unit, unit_region
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Fill, Given, Pixels, Region, Stored, is_empty, kept_boxes, leaves, whole, without
 from ngff_fn.records.snapshot import Version
 

@@ -13,7 +13,7 @@ from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.record import RECORDS, WORKSHOP, standing
-from ngff_fn.effects.stores import Address, Files, joined
+from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
 from ngff_fn.errors import (
     ConflictError,
@@ -29,6 +29,7 @@ from ngff_fn.errors import (
 from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
+from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Mode, Snapshot, Version
 from ngff_fn.records.subject import items_of

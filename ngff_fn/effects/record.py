@@ -8,8 +8,9 @@ from typing import Any, TypeAlias, assert_never
 
 from attrs import frozen
 
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.errors import Problem, StoreError
+from ngff_fn.records.paths import joined
 
 # "Names that begin with __ are reserved" (Zarr v3, node names): no node can be called so, no reader looks there.
 WORKSHOP = "__ngff_fn"

@@ -15,12 +15,13 @@ from attrs import Factory, define, frozen
 from ngff_fn.effects.carry import carry_beside
 from ngff_fn.effects.pixels import changed_boxes, stage_pixels
 from ngff_fn.effects.record import Exchange, Move, Put, Step
-from ngff_fn.effects.stores import Address, Files, joined
+from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.effects.units import is_unit_name, present_units, unit_key, units
 from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
 
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.read import Witness
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.units import unit_region, units
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, Stored, intersection
 
 if TYPE_CHECKING:

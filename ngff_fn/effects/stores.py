@@ -113,12 +113,3 @@ class Address:
     def place(self) -> Place:
         """The same as a record."""
         return Place(home=self.files.identity, path=self.path)
-
-
-def joined(*parts: str) -> str:
-    """Paths below one another; empty parts are nothing.
-
-    >>> joined("", "A/1", "0")
-    'A/1/0'
-    """
-    return "/".join([part for part in parts if part])

@@ -10,10 +10,11 @@ from attrs import frozen
 from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stored import StoredArrays, refusal_in
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.units import unit_key, unit_region
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, whole
 from ngff_fn.records.snapshot import Version
 

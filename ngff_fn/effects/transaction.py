@@ -27,8 +27,9 @@ from ngff_fn.effects.record import (
     exchange_is_due,
     standing,
 )
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.errors import NgffError, Problem, StoreError, refuse
+from ngff_fn.records.paths import joined
 
 LOCK_TIMEOUT = 30.0
 """Seconds for which a commit waits for the lock."""

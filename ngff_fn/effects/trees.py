@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
+from ngff_fn.records.paths import joined
 
 
 def copy_tree(source: Files, path: str, files: Files, target: str, *, link: bool) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ngff_fn.effects.excerpt import slab_region
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
 from ngff_fn.records.arrays import ArraySpec, same_encoding
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Pixels, Region, Select, Stored, intersection, is_empty, whole
 from ngff_fn.records.snapshot import Version
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due
-from ngff_fn.effects.stores import Files, joined
+from ngff_fn.effects.stores import Files
+from ngff_fn.records.paths import joined
 
 
 class View:

@@ -12,6 +12,7 @@ from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, refuse
 from ngff_fn.plan.image_changes import ImagePair, image_changes, keeps_its_arrays, new_image
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, PutDocument, RetireNode
 from ngff_fn.records.image import Image, Unread
+from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Collection, Holder, Plate, Well
 from ngff_fn.records.snapshot import Documents, Root, Snapshot, Version
 
@@ -36,11 +37,6 @@ def images_of(node: Any, path: str = "") -> Iterator[tuple[str, Image]]:
     elif not isinstance(node, Unread):
         for name, child in below(node).items():
             yield from images_of(child, joined(path, name))
-
-
-def joined(path: str, name: str) -> str:
-    """A path below another; an empty one is nothing."""
-    return f"{path}/{name}" if path and name else path or name
 
 
 @define

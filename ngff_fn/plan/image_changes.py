@@ -14,6 +14,7 @@ from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level, paths_of_others
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Fill
 from ngff_fn.records.snapshot import Documents, Version
 
@@ -31,11 +32,11 @@ class ImagePair:
 
     def at(self, path: str) -> str:
         """Where a path of the image will be, seen from the root."""
-        return f"{self.path}/{path}" if self.path and path else self.path or path
+        return joined(self.path, path)
 
     def texts(self, path: str) -> Documents:
         """The documents that a node of the image has, by their names."""
-        return self.documents.of_node(f"{self.was}/{path}" if self.was and path else self.was or path)
+        return self.documents.of_node(joined(self.was, path))
 
 
 def image_problems(pair: ImagePair) -> list[Problem]:
@@ -70,7 +71,7 @@ def new_image(image: Image, version: Version, path: str) -> Iterator[Operation]:
     group = Documents(codecs.encode_group(image, version))
     yield CreateNode(path=path, documents=group, carry=image.source)
     for level in image.levels:
-        yield from _new_level(image, version, level, f"{path}/{level.path}" if path else level.path)
+        yield from _new_level(image, version, level, joined(path, level.path))
 
 
 def _new_level(image: Image, version: Version, level: Level, path: str) -> Iterator[Operation]:
