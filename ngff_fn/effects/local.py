@@ -5,24 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import random
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from ngff_fn.effects.contained import Contained
+from ngff_fn.effects.exclusive import READ, Exclusive
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.system_calls import (
     exchange_names,
-    flock,
     flush,
     flush_file,
     flush_file_system,
     read_all,
     signature_of,
-    unlock,
     write_file,
 )
 from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
@@ -33,13 +29,11 @@ T = TypeVar("T")
 SYNC_ALL_ABOVE = 32
 """So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a document is not waited for
-_READ_THERE = _READ | os.O_NOFOLLOW
+_READ_THERE = READ | os.O_NOFOLLOW
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
-class LocalFiles(Contained):
+class LocalFiles(Exclusive):
     """A directory tree, by the real path of its root; links that leave the root are refused.
 
     Parameters
@@ -55,9 +49,8 @@ class LocalFiles(Contained):
     """
 
     def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True, resolved: bool = False) -> None:
-        super().__init__(root if resolved else os.path.realpath(root))
+        super().__init__(root if resolved else os.path.realpath(root), exclusive=exclusive)
         self.read_only = read_only
-        self.exclusive = exclusive
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopened, (type(self), self.identity, self.read_only, self.exclusive)
@@ -110,7 +103,7 @@ class LocalFiles(Contained):
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-        return os.open(self._safe(key), _READ)
+        return os.open(self._safe(key), READ)
 
     def signature(self, key: str) -> object | None:
         """Inode, size and times of a file or directory; None where there is none."""
@@ -313,70 +306,6 @@ class LocalFiles(Contained):
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
                     self.change(flush, name, flush_file)
-
-    # --- excluding each other
-
-    @contextlib.contextmanager
-    def lock(self, timeout: float) -> Iterator[None]:
-        """``flock`` on the root, compared by inode after it was got: it may have been replaced meanwhile."""
-        if not self.exclusive:
-            yield
-            return
-        deadline = time.monotonic() + timeout
-        pause = _FIRST_PAUSE
-        while True:
-            descriptor = self._open_directory(self.identity)
-            if flock(descriptor):
-                if self._is_root(descriptor):
-                    break
-                unlock(descriptor)
-                continue
-            os.close(descriptor)
-            if time.monotonic() > deadline:
-                message = f"another writer has held the lock for {timeout:g} s. Try again later, or raise timeout."
-                raise StoreError(Problem(self.identity, message))
-            time.sleep(random.uniform(0, pause))
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        try:
-            yield
-        finally:
-            unlock(descriptor)
-
-    def _is_root(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self.identity))
-        except FileNotFoundError:
-            return False
-
-    def hold(self, path: str) -> Callable[[], None]:
-        """``flock`` on a directory until the returned function is called, or the process ends."""
-        if not self.exclusive:
-            return lambda: None
-        descriptor = self._open_directory(self._safe(path))
-        flock(descriptor)
-        return lambda: unlock(descriptor)
-
-    def is_held(self, path: str) -> bool:
-        """Whether a living process holds a directory."""
-        if not self.exclusive:
-            return False
-        try:
-            descriptor = os.open(self._safe(path), _READ)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True  # not ours to look into, nor to remove
-        if flock(descriptor):
-            unlock(descriptor)
-            return False
-        os.close(descriptor)
-        return True
-
-    def _open_directory(self, path: str) -> int:
-        try:
-            return os.open(path, _READ)
-        except OSError as error:
-            raise self._failed("", error) from error
 
     # --- refusing
 
