@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -89,14 +89,14 @@ def _with_ngff_zarr(path: Path) -> None:
         np.asarray(image.data)
 
 
-def _with_models(path: Path) -> None:
+def with_models(path: Path) -> None:
     import zarr
     from ome_zarr_models import open_ome_zarr
 
     open_ome_zarr(zarr.open_group(path, mode="r"))
 
 
-def _with_yaozarrs(path: Path) -> None:
+def with_yaozarrs(path: Path) -> None:
     import yaozarrs
 
     yaozarrs.validate_zarr_store(str(path))
@@ -106,18 +106,18 @@ READERS: dict[str, Callable[[Path], None]] = {
     "iohub": _with_iohub,
     "ome_zarr": _with_ome_zarr,
     "ngff_zarr": _with_ngff_zarr,
-    "ome_zarr_models": _with_models,
-    "yaozarrs": _with_yaozarrs,
+    "ome_zarr_models": with_models,
+    "yaozarrs": with_yaozarrs,
 }
 
 
-def opens(reader: str, path: Path) -> str | None:
+def opens(reader: str, path: Path, readers: Mapping[str, Callable[[Path], None]] = READERS) -> str | None:
     """None where a program opens a store, else what it said."""
     importlib.import_module(reader)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            READERS[reader](path)
+            readers[reader](path)
     except Exception as error:  # noqa: BLE001 — whatever the other program raises
         return f"{type(error).__name__}: {error}"
     return None

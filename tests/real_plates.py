@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.pixels import fill
+from tests.real_images import opens as opens_by
+from tests.real_images import with_models, with_yaozarrs
 
 PLATES = [
     "ngff_challenge_hcs/hcs.zarr",
@@ -153,35 +154,14 @@ def _with_ngff_zarr(path: Path) -> None:
                 np.asarray(image.data)
 
 
-def _with_models(path: Path) -> None:
-    import zarr
-    from ome_zarr_models import open_ome_zarr
-
-    open_ome_zarr(zarr.open_group(path, mode="r"))
-
-
-def _with_yaozarrs(path: Path) -> None:
-    import yaozarrs
-
-    yaozarrs.validate_zarr_store(str(path))
-
-
 READERS: dict[str, Callable[[Path], None]] = {
     "iohub": _with_iohub,
     "ome_zarr": _with_ome_zarr,
     "ngff_zarr": _with_ngff_zarr,
-    "ome_zarr_models": _with_models,
-    "yaozarrs": _with_yaozarrs,
+    "ome_zarr_models": with_models,
+    "yaozarrs": with_yaozarrs,
 }
 
 
-def opens(reader: str, path: Path) -> str | None:
-    """None where a program opens a plate, else what it said."""
-    importlib.import_module(reader)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            READERS[reader](path)
-    except Exception as error:  # noqa: BLE001 — whatever the other program raises
-        return f"{type(error).__name__}: {error}"
-    return None
+opens = partial(opens_by, readers=READERS)
+"""None where a program opens a plate, else what it said."""
