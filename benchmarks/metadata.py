@@ -90,25 +90,22 @@ def opening(store: Path, rounds: int) -> None:
     report("open, channel names, scale", in_turn({"ngff_fn": ours, "iohub": theirs}, rounds), "at least 10")
 
 
-def renaming(store: Path, other: Path, rounds: int) -> None:
-    """Open, rename a channel, commit."""
+def renaming(store: Path, other: Path, rounds: int, *, many: int, title: str, wanted: str) -> None:
+    """Open, rename a channel, commit; so many names take turns."""
     import iohub
 
     import ngff_fn as nf
 
-    names = ["GFP", "EGFP"]
-
-    def ours(_: int) -> object:
+    def ours(number: int) -> object:
         base = nf.open_ome_zarr(store, mode="r+")
-        old, new = names[::-1] if nf.channel_names(base.root)[1] == "EGFP" else names
-        return nf.commit(store, nf.diff(base, nf.rename_channel(base.root, old, new)), durability="process")
+        wanted = nf.rename_channel(base.root, nf.channel_names(base.root)[1], f"GFP {number % many}")
+        return nf.commit(store, nf.diff(base, wanted), durability="process")
 
-    def theirs(_: int) -> object:
+    def theirs(number: int) -> object:
         with iohub.open_ome_zarr(other, mode="r+") as position:
-            old, new = names[::-1] if position.channel_names[1] == "EGFP" else names
-            return position.rename_channel(old, new)
+            return position.rename_channel(position.channel_names[1], f"GFP {number % many}")
 
-    report("open, rename a channel, commit", in_turn({"ngff_fn": ours, "iohub": theirs}, rounds), "at least 5")
+    report(title, in_turn({"ngff_fn": ours, "iohub": theirs}, rounds), wanted)
 
 
 def scaling(store: Path, other: Path, rounds: int) -> None:
@@ -197,7 +194,10 @@ def compare(version: Literal["0.4", "0.5"], arguments: argparse.Namespace) -> No
         other = Path(memory) / "other.zarr"
         shutil.copytree(store, other)
         opening(store, arguments.rounds)
-        renaming(store, other, arguments.rounds)
+        title = "open, rename a channel, commit"
+        renaming(store, other, arguments.rounds, many=2, title=title, wanted="at least 5")
+        title += ": each time a name, and so a document, that this process has not seen"
+        renaming(store, other, arguments.rounds, many=arguments.rounds + 1, title=title, wanted="for comparison")
         scaling(store, other, arguments.rounds)
         on_disk = Path(disk) / "image.zarr"
         shutil.copytree(store, on_disk)

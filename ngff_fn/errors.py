@@ -139,6 +139,6 @@ def refuse(problems: Iterable[Problem], error: type[NgffError] = InvalidValueErr
 
     >>> refuse([Problem("axes", "may be better.", kind="warning")])
     """
-    serious = tuple(problem for problem in problems if problem.kind == "error")
+    serious = tuple([problem for problem in problems if problem.kind == "error"])
     if serious:
         raise error(*serious)

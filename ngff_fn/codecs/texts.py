@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -13,8 +14,8 @@ from ngff_fn.json_splice import JsonSyntaxError, parse
 T = TypeVar("T")
 
 _KEPT = 2**20  # bytes of a document that is remembered
-_MANY = 32  # things that are remembered
-_recent: dict[tuple[int, Any], tuple[bytes, Any]] = {}  # with each text itself, or another one could get its id
+_MANY = 8  # things that are remembered: with more, memory is reused only after it has left the processor's caches
+_recent: OrderedDict[tuple[bytes, Any], tuple[Any]] = OrderedDict()
 
 
 def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) -> Part | None:
@@ -50,20 +51,27 @@ def _parsed(text: bytes) -> Any:
 
 
 def once(text: bytes, read: Callable[[bytes], T]) -> T:
-    """What ``read`` makes of a document, which is asked for several times: by its version, its layout, its levels.
+    """What ``read`` makes of a document, which must not be changed: it is remembered for a while.
 
-    A document is known by its identity: what is read again from a store is read anew.
+    A document is asked for several times, by its version, its layout and its levels; and the images of a plate often
+    have the very same one.
     """
-    known = _recent.get((id(text), read))
+    known = _recent.get((text, read))
     if known is not None:
-        found: T = known[1]
-        return found
+        return known[0]  # type: ignore[no-any-return]
     found = read(text)
     if len(text) < _KEPT:
         if len(_recent) >= _MANY:
-            _recent.clear()
-        _recent[id(text), read] = text, found
+            _forget_oldest()
+        _recent[text, read] = (found,)
     return found
+
+
+def _forget_oldest() -> None:
+    try:
+        _recent.popitem(last=False)
+    except KeyError:  # another thread was first
+        return
 
 
 def token(documents: Mapping[str, bytes]) -> str:

@@ -27,7 +27,7 @@ _LATER = "This version reads and writes local directories and Zarr's MemoryStore
 
 
 def address_of(
-    store: Any, opened: Place | None = None, *, is_group: bool = False, new: Version | None = None
+    store: Any, opened: Place | None = None, *, is_group: bool = False, version: Version | None = None
 ) -> Address:
     """Where a store is: the files of its outermost group, and the path below it.
 
@@ -39,8 +39,8 @@ def address_of(
         Where it was when it was opened: a path that says the same need not be resolved again.
     is_group
         Whether a group is meant for sure: there is no need to look far above it, as there is for an array.
-    new
-        The version of what will be created there; None: what is there counts.
+    version
+        Of what is known to be there, or will be created; None: what is there says it.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def address_of(
     WrongTypeError
         What is no store at all.
     """
-    sought = _Sought(is_group=is_group, new=new)
+    sought = _Sought(is_group=is_group, version=version)
     match store:
         case Address():
             return store
@@ -66,7 +66,7 @@ class _Sought:
     """What is known of a node before it is looked at."""
 
     is_group: bool = False
-    new: Version | None = None
+    version: Version | None = None
 
 
 def _is_called(path: str, opened: Place) -> bool:
@@ -207,9 +207,9 @@ def _outermost(
     home, distance, reach = path, 0, near if sought.is_group else FARTHEST
     for above in ancestors:
         distance += 1
-        found = next((name for name in documents if has(above, name)), None)
-        if found is not None and (distance <= near or lists(above, home[len(above) :])):
-            home, distance, reach, documents = above, 0, near, (found,)
+        found = tuple([name for name in documents if has(above, name)])[:1]
+        if found and (distance <= near or lists(above, home[len(above) :])):
+            home, distance, reach, documents = above, 0, near, found
         elif distance == reach:
             break
     return home
@@ -217,8 +217,8 @@ def _outermost(
 
 def _formats(path: str, has: Callable[[str, str], bool], sought: _Sought) -> tuple[str, ...]:
     """The documents by which groups above a node are known: of its own format, as far as it has one."""
-    if sought.new is not None:
-        return (".zgroup",) if sought.new == "0.4" else ("zarr.json",)
+    if sought.version is not None:
+        return (".zgroup",) if sought.version == "0.4" else ("zarr.json",)
     if has(path, "zarr.json"):
         return ("zarr.json",)
     return (".zgroup",) if has(path, ".zgroup") or has(path, ".zarray") else GROUP_DOCUMENTS

@@ -135,8 +135,8 @@ def commit(
     """
     _check_options(plan, durability)
     is_new = plan.base.mode in ("w", "w-")
-    opened, new = (None, plan.base.version) if is_new else (plan.base.origin, None)
-    address = address_of(store, opened, is_group=True, new=new)
+    opened = None if is_new else plan.base.origin
+    address = address_of(store, opened, is_group=True, version=plan.base.version)
     _check_plan(address, plan)
     work = Work(
         address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
@@ -189,7 +189,7 @@ def create(
     >>> done.snapshot.root.levels[0].array.shape
     (4, 5)
     """
-    address = address_of(store, is_group=True, new=version)
+    address = address_of(store, is_group=True, version=version)
     if overwrite:
         check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")

@@ -33,7 +33,7 @@ class Contained:
         parent = key.rpartition("/")[0]
         if parent not in self._inside:
             self._enter(parent)
-        return self._full(key)
+        return self._full(key) if ".." in key or not key else self._prefix + key
 
     def _safe(self, key: str) -> str:
         """The full path of a key, for what follows a link at its end."""

@@ -12,7 +12,6 @@ from ngff_fn import codecs
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.nodes import LABELS
 from ngff_fn.records.paths import joined
-from ngff_fn.records.snapshot import Documents
 
 
 class Source(Protocol):
@@ -48,10 +47,6 @@ class Hierarchy:
         self._names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zattrs")  # one format in all of it
         self._array_names = ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs")
         self._same: dict[bytes, bytes] = {}
-
-    def documents(self) -> Documents:
-        """All that were read."""
-        return Documents(self.texts)
 
     def read(self, layout: str) -> None:
         """Everything below the root."""

@@ -35,6 +35,7 @@ from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Mode, 
 from ngff_fn.records.subject import items_of
 
 LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
+_LAYOUTS = get_args(LayoutName)
 LATER = {"bf2raw": "New bioformats2raw collections"}
 """New stores that are known and refused by name in this version."""
 
@@ -104,7 +105,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     elif there:
         message = "something is there already. Open it with mode='r+', or replace it with mode='w'."
         raise StoreExistsError(Problem(_where(address), message))
-    address = address_of(store_path, is_group=True, new=version)
+    address = address_of(store_path, is_group=True, version=version)
     new: Mode = "w" if mode == "w" else "w-"
     image = _empty_image(layout, channel_names, axes)
     root = image if layout != "hcs" else Plate(axes=image.axes, channel_names=_labels(image))
@@ -122,17 +123,17 @@ def read_snapshot(
     address: Address, mode: Mode, layout: LayoutName = "auto", select: tuple[str, ...] | None = None
 ) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
-    documents, labels = _consistently(address.files, lambda view: _documents(view, address, layout, select))
+    texts, labels = _consistently(address.files, lambda view: _documents(view, address, layout, select))
     place = address.place
     try:
-        decoded = codecs.decode_root(documents, place, labels=labels)
+        decoded = codecs.decode_root(texts, place, labels=labels)
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
     return Snapshot(
         origin=place,
         version=decoded.version,
         root=decoded.root,
-        documents=documents,
+        documents=Documents(texts),
         problems=decoded.problems,
         mode=mode,
     )
@@ -201,7 +202,7 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
 
 def _documents(
     witness: Witness, address: Address, layout: LayoutName, select: tuple[str, ...] | None
-) -> tuple[Documents, frozenset[str]]:
+) -> tuple[dict[str, bytes], frozenset[str]]:
     path = address.path
     texts: dict[str, bytes] = {}
     for key in ("zarr.json", ".zgroup", ".zattrs"):
@@ -217,7 +218,7 @@ def _documents(
         hierarchy.read(_checked_layout(texts, layout, select))
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
-    return hierarchy.documents(), frozenset(hierarchy.labels)
+    return texts, frozenset(hierarchy.labels)
 
 
 def _refuse_no_group(witness: Witness, address: Address) -> None:
@@ -250,7 +251,7 @@ def _checked_layout(texts: dict[str, bytes], wanted: LayoutName, select: tuple[s
 def _check_arguments(layout: str, mode: str, version: str) -> None:
     problems: list[Problem] = []
     for name, value, allowed in (
-        ("layout", layout, get_args(LayoutName)),
+        ("layout", layout, _LAYOUTS),
         ("mode", mode, ("r", "r+", "a", "w", "w-")),
     ):
         if not isinstance(value, str) or value not in allowed:

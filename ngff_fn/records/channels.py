@@ -65,7 +65,7 @@ def channel_names(node: Image) -> tuple[str, ...]:
     ('DAPI', 'GFP')
     """
     if node.channels is not None:
-        return tuple(channel.label for channel in node.channels)
+        return tuple([channel.label for channel in node.channels])
     axis = channel_axis(node)
     if axis is None or not node.levels:
         return ()
