@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from ngff_fn.edits.extra import detach as detach, remove_extra as remove_extra, set_extra as set_extra
     from ngff_fn.edits.hierarchy import each_image as each_image, update_at as update_at
     from ngff_fn.edits.image_from import image_from as image_from
+    from ngff_fn.edits.labels import (
+        add_label as add_label,
+        remove_label as remove_label,
+        set_label_colors as set_label_colors,
+        set_label_properties as set_label_properties,
+    )
     from ngff_fn.edits.levels import (
         add_level as add_level,
         add_level_zeros as add_level_zeros,
@@ -127,6 +133,8 @@ if TYPE_CHECKING:
     from ngff_fn.records.holders import positions as positions, rows as rows, wells as wells
     from ngff_fn.records.image import (
         Image as Image,
+        Label as Label,
+        Labels as Labels,
         Level as Level,
         Place as Place,
         Unread as Unread,
@@ -134,6 +142,7 @@ if TYPE_CHECKING:
         level_index as level_index,
         sizes as sizes,
     )
+    from ngff_fn.records.labels import ImageLabel as ImageLabel, LabelColor as LabelColor
     from ngff_fn.records.nodes import (
         is_leaf as is_leaf,
         is_root as is_root,
@@ -179,6 +188,7 @@ _NAMES = {
     "edits.extra": "detach remove_extra set_extra",
     "edits.hierarchy": "each_image update_at",
     "edits.image_from": "image_from",
+    "edits.labels": "add_label remove_label set_label_colors set_label_properties",
     "edits.levels": "add_level add_level_zeros remove_level set_region",
     "edits.plates": "add_well empty_plate remove_well rename_well set_field_count",
     "edits.positions": "add_position add_positions move_position plate_from_positions remove_position",
@@ -205,7 +215,8 @@ _NAMES = {
     "records.channels": "Channel Window channel_index channel_names",
     "records.coordinates": "effective_scale effective_translation scale to_index to_physical",
     "records.holders": "positions rows wells",
-    "records.image": "Image Level Place Unread level_at level_index sizes",
+    "records.image": "Image Label Labels Level Place Unread level_at level_index sizes",
+    "records.labels": "ImageLabel LabelColor",
     "records.nodes": "is_leaf is_root listed node_at",
     "records.pixels": "Downsample Fill Given Mosaic Pixels Select Stored",
     "records.plate": "Acquisition Collection Field Line Plate Series Well",

@@ -32,6 +32,7 @@ from ngff_fn.edits import (
     encoding,
     extra,
     hierarchy,
+    labels,
     levels,
     plates,
     positions,
@@ -200,6 +201,10 @@ remove_extra: Callable[..., Step[Any, Any]] = step(extra.remove_extra)
 set_extra: Callable[..., Step[Any, Any]] = step(extra.set_extra)
 each_image: Callable[..., Step[Any, Any]] = step(hierarchy.each_image)
 update_at: Callable[..., Step[Any, Any]] = step(hierarchy.update_at)
+add_label = step(labels.add_label)
+remove_label = step(labels.remove_label)
+set_label_colors = step(labels.set_label_colors)
+set_label_properties = step(labels.set_label_properties)
 add_level = step(levels.add_level)
 add_level_zeros = step(levels.add_level_zeros)
 remove_level = step(levels.remove_level)

@@ -35,7 +35,10 @@ def records(node: Any) -> Any:
     match node:
         case nf.Image():
             levels = [evolve(level, pixels=fill(level.array.shape)) for level in node.levels]
-            return evolve(node, levels=tuple(levels), source=None)
+            return evolve(node, levels=tuple(levels), labels=records(node.labels), source=None)
+        case nf.Labels():
+            labels = [evolve(each, image=records(each.image)) for each in node.images]
+            return evolve(node, images=tuple(labels), source=None)
         case nf.Well():
             fields = [evolve(each, image=records(each.image)) for each in node.fields]
             return evolve(node, fields=tuple(fields), source=None)
@@ -103,8 +106,23 @@ def removed_position(plate: nf.Plate) -> str | None:
     return paths[0] if len(paths) > 1 else None
 
 
+def labelled(image: nf.Image) -> nf.Image:
+    """The image with a label of all its pixels."""
+    names, shape = nf.axis_names(image), image.levels[0].array.shape
+    data = np.indices([size for name, size in zip(names, shape, strict=True) if name != "c"]).sum(0) % 5
+    return nf.add_label(image, "ours", data.astype("uint16"), colors={1: "red"})
+
+
+def with_label_of_an_old_image(plate: nf.Plate) -> nf.Plate:
+    """The plate with a label of its last image that was read from a store."""
+    old = [path for path, image in images_in(plate).items() if image.source is not None]
+    return nf.update_at(plate, old[-1], labelled)
+
+
 def mixed(plate: nf.Plate) -> nf.Plate:
-    """A well is renamed, fields with pixels are added (in it, and in a new row), a position goes, all get a scale."""
+    """A well is renamed, fields with pixels are added (in it, and in a new row), and labels (to one that is new and one
+    that was there), a position goes, all get a scale.
+    """
     old, new = renamed_well(plate)
     image = image_like(next(iter(images_in(plate).values())))
     removed = removed_position(plate)
@@ -113,6 +131,8 @@ def mixed(plate: nf.Plate) -> nf.Plate:
         c.add_position(f"{new}/9", image),
         c.add_position("Q/5/0", image),
         *([] if removed is None else [c.remove_position(removed)]),
+        c.update_at("Q/5/0", labelled),
+        with_label_of_an_old_image,
         c.each_image(c.set_scale(x=0.125), where=lambda _, image: isinstance(image, nf.Image)),
     ]
     wanted = plate

@@ -19,7 +19,7 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap, freeze
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.examples import CELLS, SQUARE
-from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.image import Image, Labels, Place
 from ngff_fn.records.pixels import Stored
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.conftest import REPOSITORY
@@ -174,7 +174,7 @@ def test_every_unknown_key_is_kept_in_the_section_of_its_object() -> None:
     image = decoded(as_texts(documents))
     assert image.extra == freeze(
         {
-            "attributes": {"note": 2, "image-label": {"version": "0.4"}},
+            "attributes": {"note": 2},
             "multiscale": {"note": 1},
             "multiscales": [{"name": "other"}],
             "omero": {"note": 3},
@@ -224,12 +224,11 @@ def test_the_first_level_takes_an_empty_image_to_its_place() -> None:
 
 def test_pixels_are_stored_where_the_image_came_from() -> None:
     documents = documents_of(SQUARE, "0.4")
-    root = codecs.decode(documents, Place(home="store", path="A/1/0"), labels=True).root
+    root = codecs.decode(documents, Place(home="store", path="A/1/0")).root
     (level,) = root.levels
     token = codecs.token({".zarray": documents["0/.zarray"]})
     assert level.pixels == Stored(origin="store", path="A/1/0/0", array=level.array, token=token)
     assert root.source == Place(home="store", path="A/1/0")
-    assert root.labels == Unread(path="labels")
 
 
 def test_a_bare_nan_is_read_told_and_kept() -> None:
@@ -382,7 +381,7 @@ def test_a_snapshot_can_be_made_of_documents_in_memory() -> None:
     parsed: dict[str, Any] = as_json(documents_of(CELLS, "0.5"))
     snapshot = codecs.snapshot_from({**parsed, "labels/zarr.json": b"{}"})
     assert snapshot.version == "0.5"
-    assert snapshot.root.labels == Unread(path="labels")
+    assert snapshot.root.labels == Labels(source=Place(home="", path="labels"))
     assert snapshot.root.name == "cells"
     assert snapshot.documents["labels/zarr.json"] == b"{}"
 

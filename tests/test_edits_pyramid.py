@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ngff_fn.edits.image_from import image_from
 from ngff_fn.edits.levels import add_level_zeros, set_region
 from ngff_fn.edits.pyramid import with_pyramid, without_pyramid
-from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, WrongTypeError
+from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, UnsupportedError, WrongTypeError
 from ngff_fn.frozen_json import FrozenMap, freeze
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import axes_from, axis_names
@@ -232,10 +232,10 @@ def test_a_level_that_is_no_whole_part_of_the_one_above_cannot_be_made_again() -
         with_pyramid(image)
 
 
-def test_labels_stay_as_they_are() -> None:
+def test_labels_that_cannot_be_read_refuse_a_pyramid_that_they_would_have_to_follow() -> None:
     labelled = evolve(stack(), labels=Unread(path="labels"))
-    assert with_pyramid(labelled, 3).labels == Unread(path="labels")
-    assert without_pyramid(with_pyramid(labelled, 3)) == labelled
+    with pytest.raises(UnsupportedError, match="labels: they cannot be read"):
+        with_pyramid(labelled, 3)
 
 
 # --- without_pyramid --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngff_fn.codecs.attributes import ome_attributes
-from ngff_fn.errors import DocumentError, NotThereError, UnsupportedError
+from ngff_fn.errors import DocumentError, NotThereError
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.examples import CELLS, PLATE, SQUARE
 from ngff_fn.records.image import Place, Unread
@@ -131,12 +131,12 @@ def test_a_path_that_is_not_there_is_refused_with_what_there_is() -> None:
     assert str(refusal.value) == "'3': there is no such node; listed are: 0, 1."
 
 
-def test_labels_are_refused_by_name_where_there_are_some() -> None:
-    with pytest.raises(UnsupportedError, match="labels are not read yet"):
+def test_labels_that_were_not_read_are_refused_by_name() -> None:
+    with pytest.raises(NotThereError, match="labels: it was left out when it was read"):
         node_at(LABELLED, "labels/cells/0")
     with pytest.raises(NotThereError, match="no such node"):
         node_at(CELLS, "labels/cells/0")
-    with pytest.raises(UnsupportedError, match=r"^'A/1/0/labels': labels are not read yet"):
+    with pytest.raises(NotThereError, match=r"^A/1/0/labels: it was left out"):
         node_at(Plate(wells=(Well(path="A/1", fields=(Field(path="0", image=LABELLED),)),)), "A/1/0/labels")
 
 

@@ -291,17 +291,14 @@ def test_what_lies_beside_an_image_goes_where_the_image_goes(store: Path) -> Non
     assert not (store / "A/1/0").exists()
 
 
-def test_labels_go_where_their_image_goes(store: Path, version: str) -> None:
-    name, text = (
-        (".zgroup", '{"zarr_format": 2}')
-        if version == "0.4"
-        else ("zarr.json", '{"zarr_format": 3, "node_type": "group"}')
-    )
-    (store / "A/1/0/labels").mkdir()
-    (store / "A/1/0/labels" / name).write_text(text)
+def test_labels_go_where_their_image_goes(store: Path) -> None:
+    cells = np.arange(24, dtype="uint16").reshape(4, 6)
+    committed(store, c.update_at("A/1/0", c.add_label("cells", cells, colors={1: "red"})))
+    (store / "A/1/0/labels/notes.txt").write_text("by hand")
     again = committed(store, c.move_position("A/1/0", "B/3/1"), c.rename_well("A/2", "A/8"))
-    assert images_in(again.root)["B/3/1"].labels == nf.Unread(path="labels")
-    assert (store / "B/3/1/labels" / name).read_text() == text
+    assert nf.listed(nf.node_at(again.root, "B/3/1/labels")) == ("cells",)
+    assert (store / "B/3/1/labels/notes.txt").read_text() == "by hand"
+    np.testing.assert_array_equal(nf.to_numpy(store, "B/3/1/labels/cells/0"), cells)
 
 
 def test_what_is_foreign_in_a_row_is_there_after_its_last_well_went(store: Path) -> None:

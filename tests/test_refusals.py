@@ -75,6 +75,14 @@ def sound(function: str, parameter: str, store: Any) -> Any:
             return "9"
         case "add_channel", "name":
             return "new"
+        case "add_label", "data":
+            return np.zeros((4, 64, 64), "u2")
+        case "remove_label" | "set_label_colors" | "set_label_properties", "image":
+            return nf.add_label(CELLS, "GFP", np.zeros((4, 64, 64), "u2"))
+        case _, "colors":
+            return {1: "red"}
+        case _, "properties":
+            return {1: {"area": 2}}
         case "rename_axis" | "axis_index", "old" | "name":
             return "z"
         case "make_tiles", "tile_shape":
@@ -163,7 +171,7 @@ def test_a_wrong_argument_is_refused_as_ours_and_nothing_else(name: str, store: 
         (lambda: ANY.crop(SNAPSHOT), nf.WrongTypeError, "image: a Snapshot is no image. Give one, such as sn"),
         (lambda: ANY.sizes(image=None), nf.WrongTypeError, "image: a NoneType is no image"),
         (lambda: ANY.is_root(CELLS), nf.WrongTypeError, "snapshot: an Image is no snapshot"),
-        (lambda: ANY.listed(int), nf.WrongTypeError, "node: the class int is neither an image nor a level"),
+        (lambda: ANY.listed(int), nf.WrongTypeError, "node: the class int is neither an image nor labels"),
         (lambda: ANY.diff(None, None), nf.WrongTypeError, "base: a NoneType is no snapshot"),
         (lambda: ANY.diff(SNAPSHOT, None), nf.WrongTypeError, "wanted: a NoneType is no image"),
         (lambda: ANY.describe(None), nf.WrongTypeError, "plan: a NoneType is no plan"),

@@ -7,6 +7,7 @@ converters   one cattrs converter per version: a hook for each record, in the fi
 consistency  whether arrays fit their image
 scalar_edits a short cut for edits of texts, numbers and truths
 plates       plates, wells and collections: what their own documents say
+labels       the labels of an image likewise, and what each label image says of itself
 hierarchy    the documents of a whole plate or collection -> one value
 """
 
@@ -14,6 +15,7 @@ from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths
 from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, encode_holder, expression_problems
 from ngff_fn.codecs.hierarchy import child_paths, decode_root, snapshot_from
+from ngff_fn.codecs.labels import label_paths
 from ngff_fn.codecs.levels import path_clashes, path_fault
 from ngff_fn.codecs.texts import token
 from ngff_fn.codecs.versions import version_of
@@ -29,6 +31,7 @@ __all__ = [
     "encode_group",
     "encode_holder",
     "expression_problems",
+    "label_paths",
     "layout_of",
     "level_paths",
     "path_clashes",

@@ -21,7 +21,7 @@ from ngff_fn.codecs.versions import OURS, LayoutName, ome_part, root_attributes,
 from ngff_fn.errors import DocumentError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.arrays import ArraySpec
-from ngff_fn.records.image import Image, Level, Place, Unread
+from ngff_fn.records.image import Image, Level, Place
 from ngff_fn.records.pixels import Stored
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
@@ -42,8 +42,8 @@ class Decoded:
     problems: tuple[Problem, ...] = ()
 
 
-def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = False) -> Decoded:
-    """The image that documents describe.
+def decode(documents: Mapping[str, bytes], origin: Place) -> Decoded:
+    """The image that documents describe, without its labels.
 
     Parameters
     ----------
@@ -51,8 +51,6 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
         By store key, seen from the image's group: its own, such as ``.zattrs``, and those of its levels' arrays.
     origin
         Where the group is: the pixels of the levels are stored there.
-    labels
-        Whether there is a group ``labels`` beside the levels.
 
     Raises
     ------
@@ -91,13 +89,13 @@ def decode(documents: Mapping[str, bytes], origin: Place, *, labels: bool = Fals
                 extra=level.extra.set("attributes", attributes) if attributes else level.extra,
             )
         )
-    root = _with_levels(described, tuple(levels), Unread(path="labels") if labels else None, origin)
+    root = _with_levels(described, tuple(levels), origin)
     problems += _inconsistencies(root, version)
     refuse(problems, DocumentError)
     return Decoded(version=version, root=root, problems=tuple(problems))
 
 
-def _with_levels(image: Image, levels: tuple[Level, ...], labels: Unread | None, source: Place) -> Image:
+def _with_levels(image: Image, levels: tuple[Level, ...], source: Place) -> Image:
     """What ``evolve`` would make, in a fraction of the time: this is done for each image that is read."""
     return Image(
         axes=image.axes,
@@ -108,7 +106,7 @@ def _with_levels(image: Image, levels: tuple[Level, ...], labels: Unread | None,
         metadata=image.metadata,
         scale=image.scale,
         translation=image.translation,
-        labels=labels,
+        image_label=image.image_label,
         source=source,
         extra=image.extra,
     )

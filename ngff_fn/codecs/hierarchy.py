@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection as Many
 from collections.abc import Mapping
 from itertools import count, takewhile
 from typing import Any
@@ -11,13 +10,15 @@ from attrs import evolve
 
 from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
+from ngff_fn.codecs.labels import read_labels
 from ngff_fn.codecs.parts import Part, sections_of
 from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well
 from ngff_fn.codecs.versions import ome_part, root_attributes, version_of
 from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.json_splice import dump
-from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.image import Image, Label, Labels, Place, Unread
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Collection, Field, Plate, Series, Well
 from ngff_fn.records.snapshot import Documents, Mode, Snapshot, Version
@@ -80,7 +81,7 @@ def _series(documents: Mapping[str, bytes], problems: list[Problem]) -> tuple[st
     return tuple(dict.fromkeys(path for path in said if isinstance(path, str)))
 
 
-def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[str] = ()) -> Decoded:
+def decode_root(documents: Mapping[str, bytes], origin: Place) -> Decoded:
     """The value that the documents of a hierarchy describe: an image, a plate, a well or a collection.
 
     Parameters
@@ -90,8 +91,6 @@ def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[s
         documents is ``Unread``.
     origin
         Where the root is.
-    labels
-        The paths of the images that have a group ``labels`` ("" for the root).
 
     Raises
     ------
@@ -106,20 +105,34 @@ def decode_root(documents: Mapping[str, bytes], origin: Place, *, labels: Many[s
     Unread(path='0')
     """
     if layout_of(documents) not in _HOLDERS:
-        return decode(documents, origin, labels="" in labels)
+        read = decode(documents, origin)
+        return _with_labels(documents, origin, read) if _has_labels(documents, "") else read
     version = version_of(documents)
-    reading = _Reading(documents, origin, frozenset(labels), version)
+    reading = _Reading(documents, origin, version)
     problems: list[Problem] = []
     root = reading.holder("", problems)
     refuse(problems, DocumentError)
     return Decoded(version=version, root=root, problems=(*problems, *reading.problems))
 
 
+def _has_labels(documents: Mapping[str, bytes], path: str) -> bool:
+    prefix = f"{path}/{LABELS}/" if path else f"{LABELS}/"
+    return f"{prefix}zarr.json" in documents or f"{prefix}.zgroup" in documents or f"{prefix}.zattrs" in documents
+
+
+def _with_labels(documents: Mapping[str, bytes], origin: Place, read: Decoded) -> Decoded:
+    """An image that is the root, with its labels."""
+    reading = _Reading(documents, origin, read.version)
+    root = evolve(read.root, labels=reading.labels(""))
+    return evolve(read, root=root, problems=(*read.problems, *reading.problems))
+
+
 class _Reading:
-    def __init__(self, documents: Mapping[str, bytes], origin: Place, labels: frozenset[str], version: Version) -> None:
+    def __init__(self, documents: Mapping[str, bytes], origin: Place, version: Version) -> None:
         self.documents = dict(documents.items())
-        self.origin, self.labels, self.version = origin, labels, version
+        self.origin, self.version = origin, version
         self.problems: list[Problem] = []
+        self._beside_labels: dict[str, dict[str, None]] | None = None
 
     def holder(self, path: str, problems: list[Problem]) -> Plate | Well | Collection:
         """The plate, well or collection at a path, with what is below it."""
@@ -174,11 +187,11 @@ class _Reading:
         extra = sections_of({**dict(well.extra.items()), "entry": entry})
         return Well(path=path, fields=fields, source=self._place(path), extra=extra)
 
-    def _image(self, path: str, relative: str) -> Image | Unread:
+    def _image(self, path: str, relative: str, *, labelled: bool = True) -> Image | Unread:
         if not self._is_group(path):
             return Unread(path=relative)
         try:
-            read = decode(Below(self.documents, path), self._place(path), labels=path in self.labels)
+            read = decode(Below(self.documents, path), self._place(path))
         except NgffError as error:
             messages = "; ".join(str(problem) for problem in error.problems)
             self._note(path, f"it cannot be read as an image, and is left unread ({messages}).")
@@ -186,7 +199,42 @@ class _Reading:
         if read.problems:
             self.problems += [evolve(each, location=f"{path}/ {each.location}") for each in read.problems]
         image: Image = read.root
+        if labelled and _has_labels(self.documents, path):
+            image = evolve(image, labels=self.labels(path))
         return image
+
+    def labels(self, above: str) -> Labels | Unread:
+        """The labels of the image at a path; labels of labels there are none."""
+        path = joined(above, LABELS)
+        noted: list[Problem] = []
+        _, attributes = root_attributes(Below(self.documents, path), noted)
+        listed = Labels() if attributes is None else read_labels(Part(attributes.value, "", noted), self.version)
+        if any(each.kind == "error" for each in noted):
+            messages = "; ".join(str(problem) for problem in noted)
+            self._note(path, f"the list of labels cannot be read, and they are left unread ({messages}).")
+            return Unread(path=LABELS)
+        self.problems += [evolve(each, location=f"{path}/ {each.location}") for each in noted]
+        images = tuple(
+            Label(path=label.path, image=self._image(joined(path, label.path), label.path, labelled=False))
+            for label in listed.images
+        )
+        known = {label.path.partition("/")[0] for label in images}
+        for name in self._inside_labels().get(path, ()):
+            if name not in known:
+                message = "is in the group of labels, which does not list it; it is left as it is."
+                self.problems.append(Problem(joined(path, name), message, kind="warning", rule="labels.group.listed"))
+        return evolve(listed, images=images, source=self._place(path))
+
+    def _inside_labels(self) -> dict[str, dict[str, None]]:
+        """The names of what has documents in each group of labels, by its path."""
+        if self._beside_labels is None:
+            self._beside_labels = {}
+            for key in self.documents:
+                above, found, inside = f"/{key}".partition(f"/{LABELS}/")
+                if found and "/" in inside:
+                    group = joined(above.strip("/"), LABELS)
+                    self._beside_labels.setdefault(group, {})[inside.partition("/")[0]] = None
+        return self._beside_labels
 
     def _is_group(self, path: str) -> bool:
         return any(f"{path}/{name}" in self.documents for name in _GROUP)
@@ -224,8 +272,7 @@ def snapshot_from(documents: Mapping[str, Any], *, mode: Mode = "r+") -> Snapsho
         raise WrongTypeError(Problem("documents", message))
     texts = {key: value if isinstance(value, bytes) else dump(value) for key, value in documents.items()}
     origin = Place(home="")
-    labelled = {key.partition("labels/")[0].rstrip("/") for key in texts if f"/{key}".find("/labels/") >= 0}
-    decoded = decode_root(texts, origin, labels=labelled)
+    decoded = decode_root(texts, origin)
     return Snapshot(
         origin=origin,
         version=decoded.version,

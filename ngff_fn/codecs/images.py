@@ -14,6 +14,7 @@ from attrs import evolve
 
 from ngff_fn.codecs.axes import note_axes, sound_axes
 from ngff_fn.codecs.channels import read_channels, sound_channels
+from ngff_fn.codecs.labels import IMAGE_LABEL, read_image_label, write_image_label
 from ngff_fn.codecs.levels import path_clashes, read_level, sound_level
 from ngff_fn.codecs.parts import Part, mapping, others_of, section, sections_of, shown, text
 from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
@@ -32,10 +33,10 @@ _MULTISCALE = frozenset({
 })  # fmt: skip
 # What the records say among the members of the attributes, and of their OME part where that is apart.
 _ATTRIBUTES: dict[Version, frozenset[str]] = {
-    "0.4": frozenset({"multiscales", "omero", OURS}),
+    "0.4": frozenset({"multiscales", "omero", IMAGE_LABEL, OURS}),
     "0.5": frozenset({"ome", OURS}),
 }
-_OME = frozenset({"version", "multiscales", "omero"})
+_OME = frozenset({"version", "multiscales", "omero", IMAGE_LABEL})
 _OMERO = frozenset({"channels"})
 
 
@@ -70,6 +71,9 @@ def read_image(attributes: Part, version: Version, converter: Converter) -> Imag
         "attributes": _joined(attributes.others(*_ATTRIBUTES[version]), ours.get("attributes")),
         "ome": _joined(beside, ours.get("ome")),
     }
+    label = None if ome is None else read_image_label(ome.get(IMAGE_LABEL))
+    if label is not None:
+        image = evolve(image, image_label=label)
     beyond = sections_of(sections)
     return evolve(image, extra=FrozenMap({**beyond, **image.extra})) if beyond else image
 
@@ -103,6 +107,10 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
     channels = sound_channels(omero.get("channels")) if type(omero) is dict else None
     if whole is None or (channels is None and omero is not None):
         return None
+    noted: list[Problem] = []
+    label = read_image_label(Part(ome[IMAGE_LABEL], IMAGE_LABEL, noted)) if IMAGE_LABEL in ome else None
+    if noted:
+        return None
     sections: dict[str, Json] = {
         "attributes": others_of(attributes, _ATTRIBUTES[version]),
         "ome": EMPTY if version == "0.4" else others_of(ome, _OME),
@@ -118,6 +126,7 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
         metadata=None if metadata is None else others_of(metadata, frozenset()),
         scale=whole[0],
         translation=whole[1],
+        image_label=label,
         extra=sections_of(sections),
     )
 
@@ -226,6 +235,7 @@ def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
     attributes = dict(write(section(image.extra, "attributes")))
     homeless = {key: attributes.pop(key) for key in tuple(attributes) if key in _ATTRIBUTES[version]}
     beside = _others(image, "ome", _OME, write)
+    label = {} if image.image_label is None else {IMAGE_LABEL: write_image_label(image.image_label, version)}
     ours: dict[str, Any] = {"attributes": homeless}
     ome: dict[str, Any] = {}
     if image.levels:
@@ -239,9 +249,10 @@ def write_image(image: Image, version: Version, write: Write) -> dict[str, Any]:
         ours = {"axes": multiscale.pop("axes"), **channels, **ours}
         ours |= {"multiscale": multiscale, "omero": omero, "multiscales": others}
     if version == "0.4":
+        ome |= label
         ours["ome"] = beside
     else:
-        ome = {"ome": {"version": version, **ome, **beside}}
+        ome = {"ome": {"version": version, **ome, **label, **beside}}
     said = {key: value for key, value in ours.items() if value or key in ("axes", "channels")}
     return {**ome, **attributes, **({OURS: said} if said else {})}
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from ngff_fn.codecs.converters import converter
+from ngff_fn.codecs.labels import write_labels
 from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.parts import Part, is_integer, others_of, section, sections_of, shown, text
 from ngff_fn.codecs.versions import OURS, ome_part
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.axes import Axis
-from ngff_fn.records.image import Unread
+from ngff_fn.records.image import Labels, Unread
 from ngff_fn.records.plate import Acquisition, Collection, Field, Holder, Line, Plate, Series, Well
 from ngff_fn.records.snapshot import Version
 
@@ -217,7 +218,7 @@ def _read_text(owner: Part, key: str, rule: str) -> str | None:
 
 
 def write_holder(node: Holder, version: Version) -> dict[str, Any]:
-    """The attributes of the group of a plate, a well or a collection."""
+    """The attributes of the group of a plate, a well, a collection or the labels of an image."""
     said: dict[str, Any]
     match node:
         case Plate():
@@ -226,6 +227,8 @@ def write_holder(node: Holder, version: Version) -> dict[str, Any]:
             said = {"well": _write_well(node, version)}
         case Collection():
             said = {BF2RAW: 3}
+        case Labels():
+            return write_labels(node, version)
         case _:
             assert_never(node)
     beyond, beside = (thaw(section(node.extra, name)) for name in ("attributes", "ome"))

@@ -15,7 +15,7 @@ from ngff_fn.json_splice import Pointer, Put
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level
 
-_others = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "extra")
+_others = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "image_label", "extra")
 _OF_CHANNEL = ("label", "color", "active", "coefficient", "family", "inverted")
 _OF_WINDOW = ("start", "end", "min", "max")
 

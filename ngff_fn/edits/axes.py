@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import evolve
 
 from ngff_fn.edits.arguments import by_axis
+from ngff_fn.edits.labelled import with_labels_along
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, refuse
 from ngff_fn.records.axes import axis_index, axis_names, channel_axis, unit_name
 from ngff_fn.records.image import Image
@@ -51,7 +52,7 @@ def rename_axis(image: Image, old: str, new: str) -> Image:
     axis = image.axes[index]
     kind = "channel" if channel_axis(image) == index and new.lower() != "c" else axis.type
     renamed = evolve(axis, name=new, type=kind)
-    return evolve(image, axes=(*image.axes[:index], renamed, *image.axes[index + 1 :]))
+    return with_labels_along(image, evolve(image, axes=(*image.axes[:index], renamed, *image.axes[index + 1 :])))
 
 
 @of_record
@@ -89,4 +90,4 @@ def set_unit(image: Image, units: Mapping[str, str | None] | None = None, /, **a
         axis = renewed[index]
         if axis.unit != unit:
             renewed[index] = evolve(axis, unit=None if unit is None else unit_name(unit, axis.type))
-    return evolve(image, axes=tuple(renewed))
+    return with_labels_along(image, evolve(image, axes=tuple(renewed)))

@@ -20,15 +20,22 @@ SYNONYMS: dict[str, Method] = {
 }  # fmt: skip
 
 
+METHODS_OF_LABELS: tuple[Method, ...] = ("mode", "stride", "min", "max")
+"""Those that give one of the values that they are given."""
+
+
 def method_of(image: Image) -> Method:
     """The method that the multiscale names (its ``type``, also as other programs call it), else mean.
+
+    Of a label image one that makes no values that no element has: what it names, if that is one, else mode.
 
     >>> from ngff_fn.records.axes import axes_from
     >>> [method_of(Image(axes=axes_from("yx"), method=name)) for name in ("median", "nearest", "lanczos", None)]
     ['median', 'stride', 'mean', 'mean']
     """
     name = (image.method or "").lower()
-    return name if name in METHODS else SYNONYMS.get(name, "mean")
+    method: Method = name if name in METHODS else SYNONYMS.get(name, "mean")
+    return "mode" if image.image_label is not None and method not in METHODS_OF_LABELS else method
 
 
 def factors_between(image: Image) -> tuple[tuple[int, ...], ...]:

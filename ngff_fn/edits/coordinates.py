@@ -15,6 +15,7 @@ from typing import TypeAlias
 from attrs import evolve
 
 from ngff_fn.edits.arguments import numbers_by_axis
+from ngff_fn.edits.labelled import with_labels_along
 from ngff_fn.errors import InvalidValueError, Problem, refuse
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.coordinates import WHOLE, effective_scale, effective_translation
@@ -55,9 +56,8 @@ def set_scale(image: Image, scale: Mapping[str, float] | None = None, /, **axes:
     old = level_at(image, 0)
     new = _own_scale(image, 0, wanted)
     _refuse_zeros(image, "levels[0].scale", old.scale, wanted, "set_level_scale")
-    return evolve(
-        image, levels=tuple(_in_proportion(level, old, new, index) for index, level in enumerate(image.levels))
-    )
+    levels = tuple(_in_proportion(level, old, new, index) for index, level in enumerate(image.levels))
+    return with_labels_along(image, evolve(image, levels=levels))
 
 
 def _in_proportion(level: Level, old: Level, new: Vector, index: int) -> Level:
@@ -129,7 +129,7 @@ def set_multiscale_scale(image: Image, scale: Mapping[str, float] | None = None,
     wanted = numbers_by_axis(image, "scale", scale, axes, positive=True)
     before = effective_scale(image, WHOLE)
     after = _replaced(before, wanted)
-    return image if after == before else evolve(image, scale=after)
+    return image if after == before else with_labels_along(image, evolve(image, scale=after))
 
 
 @of_record
@@ -165,7 +165,7 @@ def set_translation(image: Image, translation: Mapping[str, float] | None = None
         ]
         refuse_no_floats(f"levels[{index}].translation", moved)
         levels.append(_with_translation(level, tuple(moved)))
-    return evolve(image, levels=tuple(levels))
+    return with_labels_along(image, evolve(image, levels=tuple(levels)))
 
 
 @of_record
@@ -225,18 +225,19 @@ def set_multiscale_translation(image: Image, translation: Mapping[str, float] | 
 
 
 def with_multiscale(image: Image, scale: Vector | None, translation: Vector | None) -> Image:
-    """The image with this transformation of the whole multiscale.
+    """The image with this transformation of the whole multiscale, and its labels with it.
 
     Specification ("multiscales"): a list of transformations "MUST contain exactly one scale"; a translation gets one.
     """
     if translation is not None and scale is None:
         scale = (1.0,) * len(image.axes)
-    return evolve(image, scale=scale, translation=translation)
+    return with_labels_along(image, evolve(image, scale=scale, translation=translation))
 
 
 def with_level(image: Image, index: int, level: Level) -> Image:
-    """The image with another level in the place of one."""
-    return evolve(image, levels=(*image.levels[:index], level, *image.levels[index + 1 :]))
+    """The image with another level in the place of one, and its labels where that lies."""
+    made = evolve(image, levels=(*image.levels[:index], level, *image.levels[index + 1 :]))
+    return with_labels_along(image, made)
 
 
 def _translation(level: Level) -> Vector:

@@ -96,7 +96,7 @@ def set_extra(record: Record, key: str, value: Any, *, section: str | None = Non
         message = f"{key!r}{where} is what the records say. Edit those, or take another key."
         raise InvalidValueError(Problem("key", message))
     members = _members(record, name)
-    return _with_members(record, name, members.set(key, _json(value)))
+    return _with_members(record, name, members.set(key, json_from(value)))
 
 
 def remove_extra(record: Record, key: str, *, section: str | None = None) -> Record:
@@ -154,16 +154,21 @@ def _with_members(record: Record, section: str, members: FrozenMap) -> Record:
     return evolve(record, extra=record.extra.set(section, members) if members else record.extra.without(section))
 
 
-def _json(value: Any) -> Json:
+def json_from(value: Any, location: str = "value") -> Json:
+    """A value as a document can have it; refused where JSON cannot say it.
+
+    >>> json_from({"area": [1, 2.5]})
+    FrozenMap({'area': (1, 2.5)})
+    """
     if _depth(value) > _DEEPEST:
         message = f"objects and lists are more than {_DEEPEST} deep in one another, which few programs can read."
-        raise InvalidValueError(Problem("value", f"{message} Make it flatter."))
+        raise InvalidValueError(Problem(location, f"{message} Make it flatter."))
     try:
         frozen = freeze(value)
     except TypeError as error:
-        raise WrongTypeError(Problem("value", f"{error}. Give what JSON can say.")) from error
+        raise WrongTypeError(Problem(location, f"{error}. Give what JSON can say.")) from error
     if not _finite(frozen):
-        raise InvalidValueError(Problem("value", "JSON has no NaN and no infinity. Write them as text."))
+        raise InvalidValueError(Problem(location, "JSON has no NaN and no infinity. Write them as text."))
     return frozen
 
 

@@ -15,7 +15,7 @@ from attrs import evolve
 from ngff_fn.edits.arguments import truth
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, a_type
 from ngff_fn.records.holders import positions
-from ngff_fn.records.image import Image, Level, Unread
+from ngff_fn.records.image import Image, Label, Labels, Level, Unread
 from ngff_fn.records.nodes import (
     Entry,
     Node,
@@ -30,7 +30,7 @@ from ngff_fn.records.snapshot import Root
 from ngff_fn.records.subject import of_record
 
 AnyRoot = TypeVar("AnyRoot", bound=Root)
-_Holding = TypeVar("_Holding", bound=Field | Series)
+_Holding = TypeVar("_Holding", bound=Field | Series | Label)
 Where: TypeAlias = str | Callable[[str, Any], bool] | None
 _WITH_PATH = (Well, Level)
 _Change: TypeAlias = Callable[[str, Image | Unread], Image | Unread]
@@ -222,7 +222,8 @@ def update_at(root: AnyRoot, path: str, *edits: Callable[[Any], Any]) -> AnyRoot
     root
         A Plate, a Well, a Collection or an Image.
     path
-        As for ``node_at``: of a plate ``A/1`` is a well, ``A/1/0`` an image, ``A/1/0/0`` a level; ``""`` is the root.
+        As for ``node_at``: of a plate ``A/1`` is a well, ``A/1/0`` an image, ``A/1/0/0`` a level of it and
+        ``A/1/0/labels/cells`` a label image; ``""`` is the root.
     edits
         Functions of the node that give a record of the same type, at the same path; one after the other.
 
@@ -267,7 +268,7 @@ def _updated(node: Any, rest: str, path: str, edits: tuple[Callable[[Any], Any],
 
 def _with_entry(node: Node, entry: Entry, new: Any) -> Node:
     """The node with another record where ``entry`` holds one."""
-    renewed = _with_image(entry, new) if isinstance(entry, Field | Series) else new
+    renewed = _with_image(entry, new) if isinstance(entry, Field | Series | Label) else new
     all_of_them: Any = tuple([renewed if one is entry else one for one in entries(node)])
     match node:
         case Plate():
@@ -276,8 +277,12 @@ def _with_entry(node: Node, entry: Entry, new: Any) -> Node:
             return evolve(node, fields=all_of_them)
         case Collection():
             return evolve(node, series=all_of_them)
+        case Image() if isinstance(entry, Level):
+            return evolve(node, levels=all_of_them[: len(node.levels)])
         case Image():
-            return evolve(node, levels=all_of_them)
+            return evolve(node, labels=new)
+        case Labels():
+            return evolve(node, images=all_of_them)
         case Level():
             return node
         case _:

@@ -11,6 +11,7 @@ from ngff_fn.edits.arguments import dtype_name, given_as, is_array, is_sequence
 from ngff_fn.edits.arrays import array_dtype, array_spec
 from ngff_fn.edits.coordinates import with_level
 from ngff_fn.edits.fill_values import fill_value_for
+from ngff_fn.edits.labelled import each_label
 from ngff_fn.edits.new_level import with_new_level
 from ngff_fn.edits.regions import region_from
 from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type
@@ -180,7 +181,7 @@ def add_level_zeros(
 def remove_level(image: Image, level: int | str) -> Image:
     """The image without a level, and without its array, unless another multiscale of the group lists it too.
 
-    The other levels stay as they are.
+    The other levels stay as they are. Label images with as many levels lose the same one.
 
     Parameters
     ----------
@@ -200,7 +201,9 @@ def remove_level(image: Image, level: int | str) -> Image:
     ()
     """
     index = level_index(image, level)
-    return evolve(image, levels=image.levels[:index] + image.levels[index + 1 :])
+    height = len(image.levels)
+    shorter = evolve(image, levels=image.levels[:index] + image.levels[index + 1 :])
+    return each_label(shorter, lambda label: remove_level(label, index) if len(label.levels) == height else label)
 
 
 @of_record

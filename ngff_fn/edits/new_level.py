@@ -9,13 +9,15 @@ from typing import Any
 from attrs import evolve
 
 from ngff_fn.edits.arguments import by_axis, is_sequence, number_problems, truth
+from ngff_fn.edits.cascade import factors_between, method_of
+from ngff_fn.edits.labelled import axes_beside_channels, each_label, without_channels
 from ngff_fn.edits.rendering import with_default_channels
 from ngff_fn.errors import NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import channel_axis
 from ngff_fn.records.channels import channel_names
 from ngff_fn.records.image import DEEPEST, Image, Level
-from ngff_fn.records.pixels import Pixels
+from ngff_fn.records.pixels import Pixels, downsample
 
 _METADATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata", "zarr.json"})
 
@@ -57,7 +59,28 @@ def with_new_level(
     if not image.levels:
         image = with_default_channels(image, array.dtype)
     at = next((i for i, other in enumerate(others) if _size(other.array) < _size(array)), len(others))
-    return evolve(image, levels=(*others[:at], level, *others[at:]))
+    made = evolve(image, levels=(*others[:at], level, *others[at:]))
+    if image.labels is None or replaced is not None or not 0 < at == len(others):
+        return made
+    return each_label(made, lambda label: _with_last_level(label, made))
+
+
+def _with_last_level(label: Image, image: Image) -> Image:
+    """A label image, which had as many levels as its image, with one for the last."""
+    last = len(image.levels) - 1
+    if len(label.levels) != last or len(label.axes) != len(axes_beside_channels(image)):
+        return label
+    above, new = label.levels[-1], image.levels[-1]
+    step, shape = without_channels(image, factors_between(image)[-1]), without_channels(image, new.array.shape)
+    block = tuple(max(1, min(sizes)) for sizes in zip(above.array.chunks, shape, strict=True))
+    level = Level(
+        path=new.path,
+        scale=without_channels(image, new.scale),
+        translation=without_channels(image, new.translation),
+        array=evolve(above.array, shape=shape, chunks=block, shards=None),
+        pixels=downsample(above.pixels, step, method_of(label), shape),
+    )
+    return evolve(label, levels=(*label.levels, level))
 
 
 def name_problems(image: Image, name: str, *, overwrite: bool = False) -> list[Problem]:

@@ -12,8 +12,9 @@ from attrs import evolve
 
 from ngff_fn.edits.arguments import is_sequence
 from ngff_fn.edits.arrays import integer, integers_by_axis
-from ngff_fn.edits.cascade import cascaded
+from ngff_fn.edits.cascade import METHODS_OF_LABELS, cascaded, method_of
 from ngff_fn.edits.fill_values import background
+from ngff_fn.edits.labelled import axes_beside_channels, each_label, laid_over, without_channels
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import DTYPES, ArraySpec
@@ -38,7 +39,8 @@ def with_pyramid(
     """The image with a pyramid: each level made from the one above it, level 0 as it is.
 
     A pyramid that is there already is made again as it is: with its paths, shapes, chunks and transformations, so that
-    ``axes``, ``factors`` and ``chunks`` cannot be given. Labels stay as they are.
+    ``axes``, ``factors`` and ``chunks`` cannot be given. Label images of one level get as many as the image, by mode
+    or as their own metadata say; those that have several stay as they are.
 
     Parameters
     ----------
@@ -106,7 +108,22 @@ def with_pyramid(
     for path in _paths(image, wanted - 1):
         made.append(_level_below(made[-1], path, steps, method, image.levels[0].array if chunks == "keep" else None))
     taller = evolve(image, levels=tuple(made))
+    if image.labels is not None:
+        taller = each_label(taller, lambda label: _taller_label(label, taller, steps, chunks, filled=method is None))
     return taller if method is None else _naming(taller, method)
+
+
+def _taller_label(label: Image, image: Image, steps: tuple[int, ...], chunks: Any, *, filled: bool) -> Image:
+    """A label image of one level with as many as its image, where that one's lie."""
+    if len(label.levels) != 1 or len(label.axes) != len(axes_beside_channels(image)):
+        return label
+    own = dict(zip(axis_names(label), without_channels(image, steps), strict=True))
+    method = None if filled else method_of(label)
+    keep = label.levels[0].array if chunks == "keep" else None
+    made = [label.levels[0]]
+    for above in image.levels[1:]:
+        made.append(_level_below(made[-1], above.path, tuple(own.values()), method, keep))
+    return laid_over(evolve(label, levels=tuple(made), method=method), image)
 
 
 @of_record
@@ -116,14 +133,16 @@ def without_pyramid(image: Image) -> Image:
     Parameters
     ----------
     image
-        May have no pyramid: then it stays as it is. Labels stay as they are, and so do arrays that another multiscale
-        of the group lists: they are only no longer listed in this one.
+        May have no pyramid: then it stays as it is. Its label images lose theirs too. Arrays that another multiscale of
+        the group lists stay as they are: they are only no longer listed in this one.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> without_pyramid(CELLS).levels == CELLS.levels[:1], without_pyramid(CELLS).method
     (True, None)
     """
-    return image if len(image.levels) < 2 else evolve(image, levels=image.levels[:1], method=None, metadata=None)
+    if len(image.levels) < 2:
+        return image
+    return each_label(evolve(image, levels=image.levels[:1], method=None, metadata=None), without_pyramid)
 
 
 def _method_problems(image: Image, method: object) -> list[Problem]:
@@ -131,6 +150,9 @@ def _method_problems(image: Image, method: object) -> list[Problem]:
         return []
     if not isinstance(method, str) or method not in METHODS:
         return [Problem("method", f"{method!r} is no method. Take one of {', '.join(METHODS)}, or None for no pixels.")]
+    if image.image_label is not None and method not in METHODS_OF_LABELS:
+        message = f"{method} makes values that are no labels. Take one of {', '.join(METHODS_OF_LABELS)}."
+        return [Problem("method", message)]
     dtypes = {level.array.dtype for level in image.levels if DTYPES.get(level.array.dtype, "c")[0] == "c"}
     if method in _COMPLEX_METHODS:
         return []

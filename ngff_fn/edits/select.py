@@ -12,6 +12,7 @@ from attrs import evolve
 from ngff_fn.edits.arguments import by_axis
 from ngff_fn.edits.cascade import factors_between, method_of
 from ngff_fn.edits.fill_values import background
+from ngff_fn.edits.labelled import each_label, marked_as_label, unread_labels
 from ngff_fn.edits.regions import bounds_by_axis
 from ngff_fn.edits.slabs import slab_region
 from ngff_fn.errors import (
@@ -28,7 +29,8 @@ from ngff_fn.records import pixels as recipes
 from ngff_fn.records.axes import Axis, axis_index, axis_names, channel_axis
 from ngff_fn.records.channels import Channel, channel_names
 from ngff_fn.records.coordinates import effective_scale
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import Image, Labels, Level, Unread
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.pixels import Pixels, Region, downsample, fill, mosaic
 from ngff_fn.records.subject import items_of, of_record
 
@@ -46,7 +48,7 @@ def crop(image: Image, axes: Mapping[str, Any] | None = None, /, **by_name: Any)
     Parameters
     ----------
     image
-        Without labels, unless only channels are left out.
+        Its label images are cropped with it.
     axes, by_name
         For each axis by its name, as a mapping or as keywords, a ``slice`` or (start, stop) in elements of level 0;
         what is left out stays whole. Negative numbers and None mean what they mean in Python; nothing is clipped.
@@ -60,7 +62,7 @@ def crop(image: Image, axes: Mapping[str, Any] | None = None, /, **by_name: Any)
     InvalidValueError, WrongTypeError
         (a ValueError, a TypeError) for an empty box, a step other than 1, what is no range; an image without levels.
     UnsupportedError
-        Where labels would have to follow.
+        Where labels would have to follow, and cannot be read.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> part = crop(CELLS, c=(1, 2), y=(16, 48), x=slice(8, None))
@@ -84,19 +86,26 @@ def crop(image: Image, axes: Mapping[str, Any] | None = None, /, **by_name: Any)
         for axis in cut
         if region[axis][0] == region[axis][1]
     )
-    if image.labels is not None and cut != [channels]:
-        raise UnsupportedError(labels_problem("labels"))
+    boxes = {names[axis]: (region[axis], shape[axis]) for axis in cut if axis != channels}
+    if boxes:
+        image = each_label(image, lambda label: _cropped_label(label, boxes))
     kept = image.channels
     if kept is not None and channels in cut:
         kept = kept[slice(*region[channels])]
     return evolve(image, levels=_cropped(image, region, cut), channels=kept)
 
 
-def labels_problem(location: str) -> Problem:
-    """Until labels are supported, they cannot follow an image that changes its place or size."""
-    message = "labels are foreign to this version, and would no longer lie where the image is."
-    cure = "Take detach(image): the image without them, to put elsewhere."
-    return Problem(location, f"{message} {cure}")
+def _cropped_label(label: Image, boxes: Mapping[str, tuple[tuple[int, int], int]]) -> Image:
+    """The same box of a label image; an axis of one element stays."""
+    if not label.levels:
+        return label
+    has = dict(zip(axis_names(label), label.levels[0].array.shape, strict=True))
+    strange = [name for name, (_, size) in boxes.items() if has.get(name, 1) not in (1, size)]
+    message = "elements, and the image has {}: nobody knows which of them lie in the box. Mend the labels first."
+    refuse(
+        Problem(f"levels[0].shape, axis {name}", f"{has[name]} {message.format(boxes[name][1])}") for name in strange
+    )
+    return crop(label, {name: box for name, (box, size) in boxes.items() if has.get(name) == size})
 
 
 def _cropped(image: Image, region: Region, cut: list[int]) -> tuple[Level, ...]:
@@ -167,7 +176,7 @@ def concatenate(images: Iterable[Image], *, axis: str) -> Image:
     WrongTypeError
         (a TypeError) for what is no image.
     UnsupportedError
-        For labels, unless they are the first image's and it gets more channels.
+        For labels that cannot be read.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> longer = concatenate([CELLS, CELLS], axis="z")
@@ -190,11 +199,36 @@ def concatenate(images: Iterable[Image], *, axis: str) -> Image:
     if len(parts) == 1:
         return first
     joins_channels = along == channel_axis(first)
-    for number, part in enumerate(parts):
-        if part.labels is not None and (number or not joins_channels):
-            raise UnsupportedError(labels_problem(f"images[{number}].labels"))
     channels = _joined_channels(parts) if joins_channels else first.channels
-    return evolve(first, levels=_joined(parts, along), channels=channels)
+    labels = first.labels if joins_channels else _joined_labels(parts, axis)
+    return evolve(first, levels=_joined(parts, along), channels=channels, labels=labels)
+
+
+def _joined_labels(parts: tuple[Image, ...], axis: str) -> Labels | None:
+    """The label images joined as their images are; all have the same ones."""
+    listed = [
+        () if part.labels is None else part.labels.images for part in parts if not isinstance(part.labels, Unread)
+    ]
+    if len(listed) < len(parts) or any(isinstance(label.image, Unread) for labels in listed for label in labels):
+        raise UnsupportedError(unread_labels(LABELS))
+    names = [{label.path for label in labels} for labels in listed]
+    message = "{} are not the labels of the first, {}. Add what is missing with add_label, or take detach(image)."
+    refuse(
+        Problem(f"images[{number}].labels", message.format(*(", ".join(sorted(n)) or "none" for n in (has, names[0]))))
+        for number, has in enumerate(names)
+        if has != names[0]
+    )
+    first = parts[0].labels
+    if not isinstance(first, Labels):
+        return None
+    by_name = [{label.path: label.image for label in labels} for labels in listed]
+    images = [evolve(label, image=_one_label([each[label.path] for each in by_name], axis)) for label in first.images]
+    return evolve(first, images=tuple(images))
+
+
+def _one_label(images: list[Any], axis: str) -> Image:
+    joined = concatenate([marked_as_label(image) for image in images], axis=axis)
+    return evolve(joined, image_label=images[0].image_label)
 
 
 def _disagreements(first: Image, part: Image, along: int, number: int) -> list[Problem]:

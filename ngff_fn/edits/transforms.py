@@ -25,7 +25,7 @@ def set_transform(
     translation: Iterable[float] | Mapping[str, float] | None = None,
     transforms: Iterable[Mapping[str, Any]] | None = None,
 ) -> Image:
-    """The image with other transformations of one level, or of the whole multiscale; nothing else follows.
+    """The image with other transformations of one level, or of the whole multiscale; only label images follow.
 
     These are the level's own, as they stand in the document: ``effective_scale`` multiplies them by the multiscale's.
 

@@ -9,6 +9,7 @@ from ngff_fn.effects.stores import Files
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.errors import Problem, UnsupportedError
 from ngff_fn.records.image import Place
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
@@ -16,7 +17,7 @@ _NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT}
 
 
 def carry_beside(place: Place, files: Files, target: str, version: Version) -> None:
-    """Copy the groups and files beside an image's levels from its old place to the new one.
+    """Copy what lies beside an image's levels and labels, or beside the listed labels, from the old place to the new.
 
     Raises
     ------
@@ -25,11 +26,19 @@ def carry_beside(place: Place, files: Files, target: str, version: Version) -> N
     """
     source = files_of(place.home)
     documents = {key: text for key in NODE_DOCUMENTS if (text := source.read(joined(place.path, key))) is not None}
-    levels = {path.split("/")[0] for path in codecs.level_paths(documents)} if documents else set()
-    foreign = [name for name, _ in source.names(place.path) if name not in _NOT_CARRIED | levels]
+    listed = {path.split("/")[0] for path in _listed(documents, place, source)} if documents else set()
+    foreign = [name for name, _ in source.names(place.path) if name not in _NOT_CARRIED | listed]
     is_v3 = "zarr.json" in documents
     if foreign and is_v3 != (version == "0.5"):
         message = f"{', '.join(sorted(foreign))} beside the image would have to change the Zarr format."
         raise UnsupportedError(Problem(joined(place.home, place.path), f"{message} Leave them behind with detach()."))
     for name in foreign:
         copy_tree(source, joined(place.path, name), files, joined(target, name), link=False)
+
+
+def _listed(documents: dict[str, bytes], place: Place, source: Files) -> tuple[str, ...]:
+    """What the records have of a node: the levels and labels of an image, the label images of a group of labels."""
+    if place.path.rpartition("/")[2] == LABELS and codecs.layout_of(documents) == "group":
+        return codecs.label_paths(documents)
+    has_labels = any(source.exists(joined(place.path, LABELS, name)) for name in NODE_DOCUMENTS)
+    return (*codecs.level_paths(documents), *((LABELS,) if has_labels else ()))

@@ -27,9 +27,8 @@ from ngff_fn.errors import (
     a_type,
     refuse,
 )
-from ngff_fn.plan.diff import applied, diff, moved_path
-from ngff_fn.plan.hierarchy_changes import images_of
-from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan
+from ngff_fn.plan.diff import applied, diff
+from ngff_fn.plan.operations import Operation, Plan
 from ngff_fn.records.image import Place
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Root, Snapshot, Version
@@ -47,8 +46,6 @@ class Committed:
         What was carried out; ``operations`` are its.
     place
         Where.
-    labels
-        The paths of the images that have a group of labels.
     moment
         The document or record whose appearance made it happen; empty where nothing was to do.
     replays
@@ -57,7 +54,6 @@ class Committed:
 
     plan: Plan
     place: Place
-    labels: frozenset[str] = frozenset()
     moment: str = ""
     replays: int = 0
 
@@ -72,7 +68,7 @@ class Committed:
         if not self.plan.operations:
             return self.plan.base
         documents = applied(self.plan)
-        decoded = codecs.decode_root(documents, self.place, labels=self.labels)
+        decoded = codecs.decode_root(documents, self.place)
         return Snapshot(
             origin=self.place,
             version=decoded.version,
@@ -151,10 +147,10 @@ def commit(
         return Committed(plan=plan, place=plan.base.origin)
     refuse_consolidated(work.address, plan)
     if plan.base.mode in ("w", "w-"):
-        return _committed(work, create_new(work))
+        return Committed(plan=plan, place=plan.base.origin, moment=create_new(work))
     clean_beside(work.address.files)
     moment = by_documents(work) if only_documents(plan) else by_stage(work)
-    return _committed(work, moment)
+    return Committed(plan=plan, place=plan.base.origin, moment=moment)
 
 
 def create(
@@ -269,13 +265,3 @@ def _check_plan(address: Address, plan: Plan) -> None:
         was = joined(origin.home, origin.path) or "documents in memory"
         message = f"it was computed from {was}, not from {joined(address.files.identity, address.path)}."
         raise InvalidValueError(Problem("plan", f"{message} Open this store, and run the edits on its value."))
-
-
-def _committed(work: Work, moment: str) -> Committed:
-    plan, files = work.plan, work.files
-    created = [operation.path for operation in plan.operations if isinstance(operation, CreateNode)]
-    labels = {path for path in created if files.names(work.at(joined(path, "labels")))}
-    if plan.base.mode == "r+":
-        moved = {each.path: each.target for each in plan.operations if isinstance(each, MoveNode)}
-        labels |= {moved_path(path, moved) for path, image in images_of(plan.base.root) if image.labels is not None}
-    return Committed(plan=work.plan, place=work.plan.base.origin, labels=frozenset(labels), moment=moment)

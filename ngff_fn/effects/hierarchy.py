@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ngff_fn import codecs
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, WrongTypeError, a_type
-from ngff_fn.records.nodes import LABELS
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.paths import joined
 
 
@@ -43,7 +43,6 @@ class Hierarchy:
 
     def __init__(self, source: Source, path: str, texts: dict[str, bytes], select: tuple[str, ...] | None) -> None:
         self.source, self.path, self.texts, self.select = source, path, texts, select
-        self.labels: set[str] = set()
         self._names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zattrs")  # one format in all of it
         self._array_names = ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs")
         self._same: dict[bytes, bytes] = {}
@@ -100,7 +99,7 @@ class Hierarchy:
                 self._image(str(number), own)
             number += 1
 
-    def _image(self, path: str, own: dict[str, bytes]) -> None:
+    def _image(self, path: str, own: dict[str, bytes], *, labelled: bool = True) -> None:
         try:
             levels = codecs.level_paths(own)
         except DocumentError:
@@ -109,8 +108,21 @@ class Hierarchy:
             return  # it is left unread, and noted, when it is decoded
         for level in levels:
             self._node(joined(path, level), self._array_names)
-        if self.source.names(joined(self.path, path, LABELS)):
-            self.labels.add(path)
+        there = self.source.names(joined(self.path, path, LABELS)) if labelled else []
+        if there and (listed := self._group(joined(path, LABELS))):
+            self._labels(joined(path, LABELS), listed, [name for name, is_directory in there if is_directory])
+
+    def _labels(self, path: str, own: dict[str, bytes], there: list[str]) -> None:
+        """The listed ones; of others that are there their own documents, by which they are noted."""
+        try:
+            listed = codecs.label_paths(own)
+        except DocumentError:
+            return  # they are left unread, and noted, when they are decoded
+        for name in listed:
+            if documents := self._group(joined(path, name)):
+                self._image(joined(path, name), documents, labelled=False)
+        for name in sorted({*there} - {label.partition("/")[0] for label in listed}):
+            self._group(joined(path, name))
 
 
 def checked_select(select: str | None) -> tuple[str, ...] | None:

@@ -123,10 +123,10 @@ def read_snapshot(
     address: Address, mode: Mode, layout: LayoutName = "auto", select: tuple[str, ...] | None = None
 ) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
-    texts, labels = _consistently(address.files, lambda view: _documents(view, address, layout, select))
+    texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
     place = address.place
     try:
-        decoded = codecs.decode_root(texts, place, labels=labels)
+        decoded = codecs.decode_root(texts, place)
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
     return Snapshot(
@@ -202,7 +202,7 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
 
 def _documents(
     witness: Witness, address: Address, layout: LayoutName, select: tuple[str, ...] | None
-) -> tuple[dict[str, bytes], frozenset[str]]:
+) -> dict[str, bytes]:
     path = address.path
     texts: dict[str, bytes] = {}
     for key in ("zarr.json", ".zgroup", ".zattrs"):
@@ -218,7 +218,7 @@ def _documents(
         hierarchy.read(_checked_layout(texts, layout, select))
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
-    return texts, frozenset(hierarchy.labels)
+    return texts
 
 
 def _refuse_no_group(witness: Witness, address: Address) -> None:

@@ -14,6 +14,7 @@ from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTy
 from ngff_fn.plan.hierarchy_changes import Differences, creation, images_of
 from ngff_fn.plan.image_changes import ImagePair, image_problems, new_image_problems, refused_changes
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.pixels import Stored, leaves
 from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Root, Snapshot
@@ -120,9 +121,14 @@ def applied(plan: Plan) -> Documents:
         if "multiscales" in image.extra:  # an array that another multiscale lists may be there, and no level
             prefix = f"{path}/" if path else ""
             levels = {prefix + level for level in codecs.level_paths(Documents(texts).of_node(path))} | {path}
-            texts = {
-                key: t for key, t in texts.items() if not key.startswith(prefix) or key.rpartition("/")[0] in levels
+            gone = {
+                key
+                for key in texts
+                if key.startswith(prefix)
+                and key.rpartition("/")[0] not in levels
+                and not key.startswith(f"{prefix}{LABELS}/")
             }
+            texts = {key: text for key, text in texts.items() if key not in gone}
     return Documents(texts)
 
 
@@ -175,6 +181,8 @@ def _compared(
                 pass
             case RetireNode() | MoveNode():
                 whole.append(operation.path)
+            case CreateNode(path=path) if path.rpartition("/")[2] == LABELS:  # another writer may have been first
+                yield from ((f"{path}/{name}", None) for name in NODE_DOCUMENTS)
             case CreateNode():
                 pass
             case _:

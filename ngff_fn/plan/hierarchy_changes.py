@@ -11,7 +11,8 @@ from ngff_fn import codecs
 from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, refuse
 from ngff_fn.plan.image_changes import ImagePair, image_changes, keeps_its_arrays, new_image
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, PutDocument, RetireNode
-from ngff_fn.records.image import Image, Unread
+from ngff_fn.records.image import Image, Labels, Unread
+from ngff_fn.records.labels import LABELS
 from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Collection, Holder, Plate, Well
 from ngff_fn.records.snapshot import Documents, Root, Snapshot, Version
@@ -26,14 +27,18 @@ def below(node: Holder) -> dict[str, Any]:
             return {each.path: each.image for each in node.fields}
         case Collection():
             return {each.path: each.image for each in node.series}
+        case Labels():
+            return {each.path: each.image for each in node.images}
         case _:
             assert_never(node)
 
 
 def images_of(node: Any, path: str = "") -> Iterator[tuple[str, Image]]:
-    """The images of a hierarchy that were read, by their paths."""
+    """The images of a hierarchy that were read, label images among them, by their paths."""
     if isinstance(node, Image):
         yield path, node
+        if node.labels is not None:
+            yield from images_of(node.labels, joined(path, LABELS))
     elif not isinstance(node, Unread):
         for name, child in below(node).items():
             yield from images_of(child, joined(path, name))
@@ -77,6 +82,18 @@ class Differences:
         self.pairs.append(
             ImagePair(version=version, documents=documents, was=was, path=path, before=before, wanted=after)
         )
+        if after.labels is not before.labels:
+            self._compare_labels(joined(was, LABELS), joined(path, LABELS), before.labels, after.labels)
+
+    def _compare_labels(self, was: str, path: str, before: Any, after: Any) -> None:
+        if before is None:
+            self.created.append((path, after))
+        elif after is None:
+            message = "what lies in the group of labels, listed or not, would be lost."
+            cure = "Take them away one by one with remove_label; detach is for an image that goes elsewhere."
+            self.problems.append(Problem(path, f"{message} {cure}"))
+        else:
+            self.compare(was, path, before, after)
 
     def _compare_holders(self, was: str, path: str, before: Holder, after: Holder) -> None:
         old, new = below(before), below(after)
@@ -184,13 +201,15 @@ def _refuse_twins(path: str, holder: Holder, nodes: dict[str, Any]) -> None:
     refuse((Problem(joined(path, name), "it is there twice. Rename one.") for name in twice), InvalidValueError)
 
 
-def creation(node: Root | Unread | None, version: Version, path: str) -> Iterator[Operation]:
+def creation(node: Root | Labels | Unread | None, version: Version, path: str) -> Iterator[Operation]:
     """A node, with all below it, where there is none; None is a group that says nothing."""
     match node:
         case None:
             yield CreateNode(path=path, documents=Documents(codecs.bare_group(version)), bare=True)
         case Image():
             yield from new_image(node, version, path)
+            if node.labels is not None:
+                yield from creation(node.labels, version, joined(path, LABELS))
         case Unread():
             message = "it was not read, so it cannot be written. Open the store without select."
             raise UnsupportedError(Problem(path, message))
@@ -200,7 +219,8 @@ def creation(node: Root | Unread | None, version: Version, path: str) -> Iterato
             ]:
                 message = "the images of a new collection are called 0, 1, 2 … in their order. Rename them."
                 raise UnsupportedError(Problem(joined(path, "series"), message))
-            yield CreateNode(path=path, documents=Documents(codecs.encode_holder(node, version)))
+            carry = node.source if isinstance(node, Labels) else None
+            yield CreateNode(path=path, documents=Documents(codecs.encode_holder(node, version)), carry=carry)
             rows = {well.path.partition("/")[0]: None for well in node.wells} if isinstance(node, Plate) else {}
             for row in rows:
                 yield from creation(None, version, joined(path, row))

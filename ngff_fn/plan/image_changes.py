@@ -126,15 +126,7 @@ def _says_the_same(pair: ImagePair, before: Level, level: Level) -> bool:
 
 def refused_changes(pair: ImagePair) -> Iterator[Problem]:
     """What would not fit what lies beside the image."""
-    yield from _other_labels(pair.before, pair.wanted)
     yield from _changes_for_others(pair.before, pair.wanted)
-
-
-def _other_labels(before: Image, wanted: Image) -> Iterator[Problem]:
-    if wanted.labels != before.labels:
-        message = "the labels beside the image cannot be changed yet, and would not fit another image."
-        cure = "Create a new store, or replace this one with create(overwrite=True)."
-        yield Problem("labels", f"{message} {cure}")
 
 
 def _changes_for_others(before: Image, wanted: Image) -> Iterator[Problem]:

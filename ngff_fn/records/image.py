@@ -1,4 +1,4 @@
-"""An image: its axes, its levels from the largest to the smallest, and its channels."""
+"""An image: its axes, its levels from the largest to the smallest, its channels and its label images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis, axis_names
 from ngff_fn.records.channels import Channel
+from ngff_fn.records.labels import LABELS, ImageLabel
 from ngff_fn.records.pixels import Pixels
 from ngff_fn.records.subject import of_record
 
@@ -74,7 +75,9 @@ class Image:
     scale, translation
         The transformation of the whole multiscale, applied after each level's; None where there is none.
     labels
-        ``Unread`` where the group has a group ``labels``.
+        The label images beside the levels; None where there is no group of them, ``Unread`` where that cannot be read.
+    image_label
+        What "image-label" says of an image that is a label image itself; None where it says nothing.
     source
         Where the group is that this image was read from: what lies there beside the records goes where the image goes.
     extra
@@ -90,9 +93,52 @@ class Image:
     metadata: FrozenMap | None = None
     scale: tuple[float, ...] | None = None
     translation: tuple[float, ...] | None = None
-    labels: Unread | None = None
+    labels: Labels | Unread | None = None
+    image_label: ImageLabel | None = None
     source: Place | None = None
     extra: FrozenMap = field(default=EMPTY)
+
+
+@frozen(kw_only=True)
+class Label:
+    """One label image of an image.
+
+    Parameters
+    ----------
+    path
+        Relative to the group ``labels``.
+    image
+        ``Unread`` where it is listed and cannot be read.
+    """
+
+    path: str
+    image: Image | Unread
+
+
+@frozen(kw_only=True)
+class Labels:
+    """The label images of an image, in the group ``labels`` beside its levels.
+
+    The list that the document has of them is not kept: it is derived from this when it is written.
+
+    Parameters
+    ----------
+    images
+        In the order of the document.
+    source
+        Where the group is that this was read from: what lies there and is not listed goes where the group goes.
+    extra
+        What this library does not know, by section: ``attributes`` (of the group) and ``ome``.
+    """
+
+    images: tuple[Label, ...] = ()
+    source: Place | None = None
+    extra: FrozenMap = field(default=EMPTY)
+
+    @property
+    def path(self) -> str:
+        """Relative to the image."""
+        return LABELS
 
 
 DEEPEST = 64
@@ -133,7 +179,7 @@ def level_index(image: Image, level: int | str) -> int:
 
 @of_record
 def level_at(node: Image, level: int | str) -> Level:
-    """The level that is named by its path or its index.
+    """The level that is named by its path or its index, or that of a label image: ``labels/cells/0``.
 
     Raises
     ------
@@ -144,7 +190,20 @@ def level_at(node: Image, level: int | str) -> Level:
     >>> level_at(CELLS, "1") is level_at(CELLS, -1) is CELLS.levels[1]
     True
     """
+    if isinstance(level, str) and level.startswith(f"{LABELS}/"):
+        for path, image in _labels_of(node):
+            if level.startswith(f"{LABELS}/{path}/"):
+                return level_at(image, level.removeprefix(f"{LABELS}/{path}/"))
+        there = ", ".join(path for path, _ in _labels_of(node)) or "none"
+        raise NotThereError(Problem(repr(level), f"no such level; the image has the labels: {there}."))
     return node.levels[level_index(node, level)]
+
+
+def _labels_of(image: Image) -> list[tuple[str, Image]]:
+    """The label images that were read, the longest paths first."""
+    images = () if image.labels is None or isinstance(image.labels, Unread) else image.labels.images
+    found = [(label.path, label.image) for label in images if isinstance(label.image, Image)]
+    return sorted(found, key=lambda pair: -len(pair[0]))
 
 
 @of_record

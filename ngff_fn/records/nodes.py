@@ -8,19 +8,18 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TypeAlias, assert_never
 
-from ngff_fn.errors import NgffError, NotThereError, Problem, UnsupportedError, WrongTypeError
-from ngff_fn.records.image import Image, Level, Unread
+from ngff_fn.errors import NgffError, NotThereError, Problem, WrongTypeError
+from ngff_fn.records.image import Image, Label, Labels, Level, Unread
 from ngff_fn.records.plate import Collection, Field, Plate, Series, Well
 from ngff_fn.records.snapshot import Root, Snapshot
 from ngff_fn.records.subject import of_record
 
-Node: TypeAlias = Image | Level | Plate | Well | Collection
+Node: TypeAlias = Image | Level | Plate | Well | Collection | Labels
 """What a path below a root can name, and the root itself."""
 
-Entry: TypeAlias = Well | Field | Series | Level | Unread
+Entry: TypeAlias = Well | Field | Series | Level | Labels | Label | Unread
 """What a node holds: it has the path, relative to the node."""
 
-LABELS = "labels"
 _SHOWN = 12  # names in a message at most: a plate may have thousands
 
 
@@ -63,7 +62,9 @@ def entries(node: Node) -> tuple[Entry, ...]:
         case Collection():
             return node.series
         case Image():
-            return node.levels
+            return node.levels if node.labels is None else (*node.levels, node.labels)
+        case Labels():
+            return node.images
         case Level():
             return ()
         case _:
@@ -71,8 +72,8 @@ def entries(node: Node) -> tuple[Entry, ...]:
 
 
 def held_by(entry: Entry) -> Node | Unread:
-    """The node of an entry: of a field and of one of a collection its image, else itself."""
-    return entry.image if isinstance(entry, Field | Series) else entry
+    """The node of an entry: of a field, of a label and of one of a collection its image, else itself."""
+    return entry.image if isinstance(entry, Field | Series | Label) else entry
 
 
 @of_record
@@ -83,14 +84,13 @@ def listed(node: Node) -> tuple[str, ...]:
     ----------
     node
         A Plate: its wells. A Well: its fields of view. A Collection: its images. An Image: its levels, and ``labels``
-        where it has them. A Level: nothing.
+        where it has them. Labels: the label images. A Level: nothing.
 
     >>> from ngff_fn.records.examples import CELLS, PLATE
     >>> listed(PLATE), listed(PLATE.wells[0]), listed(CELLS), listed(CELLS.levels[0])
     (('A/1', 'B/2'), ('0', '1'), ('0', '1'), ())
     """
-    labels = (LABELS,) if isinstance(node, Image) and node.labels is not None else ()
-    return natural_order((*(entry.path for entry in entries(node)), *labels))
+    return natural_order(entry.path for entry in entries(node))
 
 
 @of_record
@@ -103,14 +103,12 @@ def node_at(root: Root, path: str) -> Node:
         An Image, a Plate, a Well or a Collection, such as ``snapshot.root``.
     path
         As the metadata have it, from the root: of a plate ``A/1`` is a well, ``A/1/0`` the image of a field of view,
-        ``A/1/0/0`` a level of that; ``""`` is the root itself.
+        ``A/1/0/0`` a level of that, ``A/1/0/labels/cells`` a label image of it; ``""`` is the root itself.
 
     Raises
     ------
     NotThereError
         (a KeyError) that names what there is; for what was not read, with the cure.
-    UnsupportedError
-        For labels, which this version does not read.
     WrongTypeError
         (a TypeError) for what is no path.
 
@@ -155,8 +153,8 @@ def next_towards(node: Node, rest: str, path: str) -> tuple[Entry, Node, str]:
 
     Raises
     ------
-    NotThereError, UnsupportedError
-        (a KeyError, a NotImplementedError) as ``node_at`` says.
+    NotThereError
+        (a KeyError) as ``node_at`` says.
 
     >>> from ngff_fn.records.examples import PLATE
     >>> entry, well, further = next_towards(PLATE, "A/1/0", "A/1/0")
@@ -176,9 +174,6 @@ def next_towards(node: Node, rest: str, path: str) -> tuple[Entry, Node, str]:
 
 def _nothing_there(node: Node, rest: str, path: str) -> NgffError:
     first = rest.partition("/")[0]
-    if isinstance(node, Image) and node.labels is not None and first == LABELS:
-        message = "labels are not read yet. Open the label image on its own, by its path in the store."
-        return UnsupportedError(Problem(repr(path), message))
     if isinstance(node, Plate) and rest == first and first in {row.name for row in node.rows}:
         row = [well for well in listed(node) if well.startswith(f"{first}/")]
         return NotThereError(Problem(repr(path), f"a row is no node of its own; its wells are: {shown(row)}."))
@@ -235,4 +230,6 @@ def is_leaf(node: Node) -> bool:
     >>> is_leaf(CELLS), is_leaf(evolve(CELLS, labels=Unread(path="labels"))), is_leaf(PLATE)
     (True, False, False)
     """
-    return node.labels is None if isinstance(node, Image) else not entries(node)
+    if isinstance(node, Image):
+        return node.labels is None or (isinstance(node.labels, Labels) and not node.labels.images)
+    return not entries(node)

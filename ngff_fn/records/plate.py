@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.axes import Axis
-from ngff_fn.records.image import Image, Place, Unread
+from ngff_fn.records.image import Image, Labels, Place, Unread
 
 
 @frozen(kw_only=True)
@@ -152,5 +152,5 @@ class Collection:
     extra: FrozenMap = field(default=EMPTY)
 
 
-Holder: TypeAlias = Plate | Well | Collection
-"""What holds images at paths below it."""
+Holder: TypeAlias = Plate | Well | Collection | Labels
+"""What holds nodes at paths below it, and lists them."""

@@ -70,7 +70,7 @@ _WANTED = {
     "Holder": "is no plate, well or collection. Give one, such as the root of a snapshot of one.",
     "Root": "is no image, plate, well or collection. Give one, such as snapshot.root.",
     "AnyRoot": "is no image, plate, well or collection. Give one, such as snapshot.root.",
-    "Node": "is neither an image nor a level, plate, well or collection. Give one, such as snapshot.root.",
+    "Node": "is neither an image nor labels, a level, plate, well or collection. Give one, such as snapshot.root.",
     "Snapshot": "is no snapshot. Give one, such as open_ome_zarr returns.",
 }
 _INSIDE = "is no image. Take one of its images with node_at, or edit one with update_at, all of them with each_image."
@@ -80,7 +80,7 @@ _UNREAD = (
 
 
 def _refuse_other(subject: object, annotation: str, name: str) -> None:
-    from ngff_fn.records.image import Image, Level, Unread
+    from ngff_fn.records.image import Image, Labels, Level, Unread
     from ngff_fn.records.plate import Collection, Plate, Well
     from ngff_fn.records.snapshot import Snapshot
 
@@ -93,7 +93,7 @@ def _refuse_other(subject: object, annotation: str, name: str) -> None:
         "Holder": holders,
         "Root": (Image, *holders),
         "AnyRoot": (Image, *holders),
-        "Node": (Image, Level, *holders),
+        "Node": (Image, Level, Labels, *holders),
         "Snapshot": (Snapshot,),
     }
     if not isinstance(subject, kinds[annotation]):

@@ -14,9 +14,9 @@ from ngff_fn.errors import counted
 from ngff_fn.records.channels import channel_names
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.holders import positions, wells
-from ngff_fn.records.image import Image, Level, Unread, sizes
+from ngff_fn.records.image import Image, Labels, Level, Unread, sizes
 from ngff_fn.records.nodes import listed, shown
-from ngff_fn.records.plate import Acquisition, Collection, Holder, Plate, Well
+from ngff_fn.records.plate import Acquisition, Collection, Plate, Well
 from ngff_fn.records.snapshot import Root, Snapshot
 from ngff_fn.records.subject import of_record
 
@@ -34,7 +34,7 @@ def info(snapshot: Snapshot) -> dict[str, Any]:
     -------
     dict
         ``store``, ``kind``, ``version`` and ``problems`` of each. Of an image ``name``, ``axes``, ``sizes``, ``scale``
-        (of level 0, in the units of the axes), ``channels``, ``levels`` and ``labels`` (whether there are any). Of what
+        (of level 0, in the units of the axes), ``channels``, ``levels`` and ``labels`` (their names). Of what
         holds images ``images``: groups of them with their ``positions``, and ``not_read``; of a plate also ``name``,
         ``rows``, ``columns``, ``wells`` (paths of fields by well; None for one that was not read) and
         ``acquisitions``; of a well ``fields``, of a collection ``series``.
@@ -83,7 +83,7 @@ def _acquisition(acquisition: Acquisition) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value is not None}
 
 
-def _images(holder: Holder) -> dict[str, Any]:
+def _images(holder: Plate | Well | Collection) -> dict[str, Any]:
     """The images below a holder: those that look the same once, with the paths of all of them."""
     groups: dict[str, dict[str, Any]] = {}
     not_read: list[str] = []
@@ -105,7 +105,7 @@ def _image(image: Image) -> dict[str, Any]:
         "scale": {name: _number(size) for name, size in scale(image).items()} if image.levels else {},
         "channels": [*channel_names(image)],
         "levels": [_level(level) for level in image.levels],
-        "labels": image.labels is not None,
+        "labels": [*listed(image.labels)] if isinstance(image.labels, Labels) else [],
     }
 
 
@@ -235,7 +235,7 @@ def _image_lines(image: Mapping[str, Any]) -> Iterator[str]:
     if not image["levels"]:
         yield "no levels yet"
     if image["labels"]:
-        yield "labels: not read"
+        yield f"labels: {', '.join(image['labels'])}"
 
 
 def _short(size: float | str) -> str:

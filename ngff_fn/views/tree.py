@@ -10,8 +10,8 @@ from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.channels import channel_names
 from ngff_fn.records.coordinates import scale
-from ngff_fn.records.image import Image, Level, Unread
-from ngff_fn.records.nodes import LABELS, Entry, Node, entries, held_by, in_natural_order
+from ngff_fn.records.image import Image, Labels, Level, Unread
+from ngff_fn.records.nodes import Entry, Node, entries, held_by, in_natural_order
 from ngff_fn.records.plate import Collection, Field, Plate, Well
 from ngff_fn.records.snapshot import Snapshot
 
@@ -42,7 +42,7 @@ def format_tree(node: Snapshot | Node, level: int | None = None) -> str:
     ├── A/1: 2 fields
     └── B/2: 1 field
     """
-    if not isinstance(node, Snapshot | Image | Level | Plate | Well | Collection):
+    if not isinstance(node, Snapshot | Image | Level | Labels | Plate | Well | Collection):
         message = f"{a_type(node)} is no snapshot, image or level. Open a store first, with open_ome_zarr."
         raise WrongTypeError(Problem("node", message))
     if level is not None and (isinstance(level, bool) or not isinstance(level, int) or level < 0):
@@ -66,6 +66,8 @@ def _title(node: Snapshot | Node) -> str:
             return f"{node.path or 'well'}: {_said_of(node)}"
         case Collection():
             return f"collection: {_said_of(node)}"
+        case Labels():
+            return f"labels: {_said_of(node)}"
         case _:
             assert_never(node)
 
@@ -77,8 +79,6 @@ def _below(node: Node, steps: int | None, indent: str) -> Iterator[str]:
     inside: list[Entry] = [*entries(node)]
     if not isinstance(node, Image):
         inside.sort(key=lambda entry: in_natural_order(entry.path))
-    elif node.labels is not None:
-        inside.append(Unread(path=LABELS))
     for number, entry in enumerate(inside, start=1):
         branch, further = ("├── ", "│   ") if number < len(inside) else ("└── ", "    ")
         yield indent + branch + _line(entry)
@@ -106,6 +106,8 @@ def _said_of(node: Node) -> str:
             return counted(len(node.fields), "field")
         case Collection():
             return counted(len(node.series), "image")
+        case Labels():
+            return counted(len(node.images), "label image")
         case _:
             assert_never(node)
 
