@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 import ngff_fn as nf
+from ngff_fn import codecs
 from ngff_fn import curried as c
+from ngff_fn.records.nodes import natural_order
 from ngff_fn.records.snapshot import Version
 from tests.crashes import files_below
-from tests.real_plates import records
+from tests.real_images import READERS, opens
+from tests.real_plates import labelled, records
 
 DATA = np.arange(2 * 4 * 6, dtype="uint16").reshape(2, 4, 6)
 CELLS = (DATA[0] % 5).astype("uint32")
@@ -256,3 +259,82 @@ def test_the_list_beside_ome_is_read_and_both_are_kept_true(quick_path: Path) ->
     updated(store, c.add_label("nuclei", CELLS))
     attributes = json.loads((store / "labels/zarr.json").read_bytes())["attributes"]
     assert attributes["labels"] == attributes["ome"]["labels"] == ["cells", "nuclei"]
+
+
+# --- real ones, and what other programs say of ours
+
+REAL = [
+    "tubhiswt4d_v04/tubhiswt4D_sub.zarr",
+    *(f"ngio_v04/v04/images/test_image_{axes}.zarr" for axes in ("yx", "cyx", "tzyx", "c1yx", "tczyx")),
+    *(f"ngio_v05/v05/images/test_image_{axes}.zarr" for axes in ("yx", "cyx", "tzyx", "c1yx", "tczyx")),
+    "omezarr_examples_v04/data/valid/image-02.zarr",
+]
+
+
+@pytest.mark.parametrize("path", REAL)
+def test_real_labels_round_trip_without_a_byte_changed(path: str, store_copy: Callable[[str], Path]) -> None:
+    store = store_copy(path)
+    before = files_below(store)
+    base = nf.open_ome_zarr(store, mode="r+")
+    assert nf.diff(base, base.root).operations == ()
+    for label in base.root.labels.images:
+        texts = base.documents.of_node(f"labels/{label.path}")
+        assert codecs.encode_group(label.image, base.version, texts, label.image) == dict(texts.items())
+    nf.commit(store, nf.diff(base, base.root))
+    assert files_below(store) == before
+
+
+@pytest.mark.parametrize("path", REAL)
+def test_labels_are_added_to_real_images_beside_those_that_are_there(
+    path: str, store_copy: Callable[[str], Path]
+) -> None:
+    store = store_copy(path)
+    before = files_below(store)
+    there = nf.listed(nf.open_ome_zarr(store).root.labels)
+    again = updated(store, labelled)
+    assert nf.listed(nf.node_at(again.root, "labels")) == natural_order((*there, "ours"))
+    after = files_below(store)
+    changed = {name for name, data in before.items() if after[name] != data}
+    assert changed <= {"labels/.zattrs", "labels/zarr.json"}
+    shorter = updated(store, c.crop(x=(0, 8)))
+    assert {level.array.shape[-1] for _, level in _first_levels(shorter.root)} == {8}
+
+
+def _first_levels(image: nf.Image) -> list[tuple[str, nf.Level]]:
+    labels = image.labels.images if isinstance(image.labels, nf.Labels) else ()
+    return [(label.path, label.image.levels[0]) for label in labels if isinstance(label.image, nf.Image)]
+
+
+@pytest.mark.peers(*READERS)
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("path", REAL)
+def test_other_programs_open_an_image_and_its_label_wherever_they_opened_the_original(
+    path: str, reader: str, store_copy: Callable[[str], Path]
+) -> None:
+    store = store_copy(path)
+    refusal = opens(reader, store)
+    if refusal is not None:
+        pytest.skip(f"{reader} does not open the original: {refusal.splitlines()[0][:100]}")
+    nf.update(store, labelled)
+    assert opens(reader, store) is None
+
+
+@pytest.mark.peers("ome_zarr_models", "ome_zarr", "ngff_zarr", "yaozarrs")
+@pytest.mark.parametrize("reader", ["ome_zarr_models", "ngff_zarr", "yaozarrs"])
+def test_a_label_image_of_ours_is_valid_to_other_programs(store: Path, reader: str, version: Version) -> None:
+    if reader == "yaozarrs" and version == "0.4":
+        pytest.skip("yaozarrs validates the documents of a store in 0.5 only")
+    nf.update(store, c.add_label("cells", CELLS, colors={1: "red"}, properties={1: {"area": 2}}))
+    assert opens(reader, store) is None
+    assert opens(reader, store / "labels" / "cells") is None
+
+
+@pytest.mark.peers("ome_zarr")
+def test_ome_zarr_finds_the_label_of_an_image_with_its_colors(store: Path) -> None:
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    nf.update(store, c.add_label("cells", CELLS, colors={1: "red"}))
+    nodes = {str(node.zarr).partition(" ")[0].rpartition("/")[2]: node for node in Reader(parse_url(store))()}
+    np.testing.assert_array_equal(np.asarray(nodes["cells"].data[0]), CELLS)
+    assert list(nodes["cells"].metadata["color"]) == [1]
