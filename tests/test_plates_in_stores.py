@@ -238,9 +238,17 @@ def test_a_well_without_fields_is_read_again_equal(store: Path) -> None:
     assert [well.path for well in again.root.wells] == ["A/1", "A/2", "B/3", "A/3"]
 
 
-def test_a_well_without_fields_is_noted_with_its_path(store: Path) -> None:
-    again = committed(store, c.add_well("A", "3"))
-    assert [problem.location.startswith("A/3/") for problem in again.problems] == [True]
+def test_a_well_that_lists_no_fields_is_noted_with_its_path(store: Path, version: str) -> None:
+    document = store / "A/2" / GROUP[version]
+    document.write_text(json.dumps(without_images(json.loads(document.read_text()))))
+    again = nf.open_ome_zarr(store)
+    assert [problem.location.startswith("A/2/") for problem in again.problems] == [True]
+
+
+def without_images(node: Any) -> Any:
+    """A document whose list ``images`` is empty."""
+    items = node.items() if isinstance(node, dict) else ()
+    return {key: [] if key == "images" else without_images(value) for key, value in items} if items else node
 
 
 def test_a_well_in_a_new_row_makes_the_group_of_the_row(store: Path, version: str) -> None:
