@@ -143,7 +143,9 @@ def read_collection(attributes: Part, version: Version, paths: tuple[str, ...]) 
 def _beyond(attributes: Part, ome: Part | None, version: Version, known: tuple[str, ...]) -> dict[str, FrozenMap]:
     """Unknown keys of the group's attributes, and of the OME part where that is apart."""
     if version == "0.4" or ome is None:
-        return {"attributes": attributes.others(*known, OURS)}
+        beside = kept(attributes).get("ome")  # what 0.4 has no place for
+        beside = others_of(beside, frozenset()) if isinstance(beside, dict) else FrozenMap()
+        return {"attributes": attributes.others(*known, OURS), "ome": beside}
     return {"attributes": attributes.others("ome", OURS), "ome": ome.others("version", *known)}
 
 
@@ -268,9 +270,10 @@ def write_holder(node: Holder, version: Version, *, apart: bool = True) -> dict[
         case _:
             assert_never(node)
     beyond, beside = (thaw(section(node.extra, name)) for name in ("attributes", "ome"))
-    beyond |= {OURS: ours} if ours else {}
     if version == "0.4":
-        return {**said, **beyond}
+        ours |= {"ome": beside} if beside else {}
+        return {**said, **beyond, **({OURS: ours} if ours else {})}
+    beyond |= {OURS: ours} if ours else {}
     return {"ome": {"version": version, **said, **beside}, **beyond}
 
 
