@@ -9,13 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from ngff_fn import codecs
 from ngff_fn.errors import NgffError
@@ -25,6 +22,7 @@ from ngff_fn.records.image import Image
 from ngff_fn.records.snapshot import VERSIONS, Documents, Version
 from tests.conftest import REPOSITORY
 from tests.documents import HERE, as_texts, documents_of, stored_documents, unplaced
+from tests.schemas import validator
 from tests.strategies import images
 
 CONFORMANCE = REPOSITORY.parent / "shared" / "conformance"
@@ -223,15 +221,6 @@ def test_a_list_of_transformations_is_applied_in_its_order(
 # -- what we write ---------------------------------------------------------------------------------------------------
 
 
-@cache
-def _validator(version: Version, schema: str) -> Any:
-    folder = CONFORMANCE / version / "schemas"
-    loaded = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.schema"))]
-    registry: Any = Registry().with_resources((each["$id"], DRAFT202012.create_resource(each)) for each in loaded)
-    chosen = json.loads((folder / f"{schema}.schema").read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator(chosen, registry=registry)
-
-
 def _as_the_specification_wants(image: Image) -> Image:
     """The image with what a valid one must have: types of axes, and colors and windows of channels."""
     usual = {"t": "time", "c": "channel", "a": "angle"}
@@ -252,6 +241,6 @@ def test_what_is_encoded_is_valid_by_the_official_schemas(version: Version, data
     key = ".zattrs" if version == "0.4" else "zarr.json"
     document = parse(codecs.encode_group(image, version)[key])
     attributes = document if version == "0.4" else document["attributes"]
-    _validator(version, "image").validate(attributes)
+    validator(CONFORMANCE, version, "image").validate(attributes)
     if image.name is not None and image.method is not None and image.metadata is not None:
-        _validator(version, "strict_image").validate(attributes)
+        validator(CONFORMANCE, version, "strict_image").validate(attributes)

@@ -15,7 +15,8 @@ from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, WrongTyp
 from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
-from ngff_fn.records.examples import CELLS
+from ngff_fn.records.examples import CELLS, PLATE
+from ngff_fn.records.plate import Acquisition, Collection, Field, Line, Well
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -32,6 +33,16 @@ RECORDS = [
     (Axis(name="z"), None, None),
     (Channel(label="GFP"), None, None),
     (Window(), None, None),
+    (PLATE, None, "attributes"),
+    (PLATE, "plate", "plate"),
+    (PLATE.wells[0], None, "attributes"),
+    (PLATE.wells[0], "well", "well"),
+    (PLATE.wells[0], "entry", "entry"),
+    (Field(path="0", image=CELLS), None, None),
+    (Line(name="A"), None, None),
+    (Acquisition(id=0), None, None),
+    (Collection(), None, "attributes"),
+    (Collection(), "ome", "ome"),
 ]
 
 
@@ -68,6 +79,10 @@ def test_other_keys_and_sections_stay() -> None:
         (CELLS.levels[0], "path", "dataset", "is what the records say"),
         (Channel(label="GFP"), "color", None, "key: 'color' is what the records say."),
         (Axis(name="z"), "unit", None, "is what the records say"),
+        (PLATE, "wells", "plate", "is what the records say"),
+        (PLATE, "ngff_fn", None, "is what the records say"),
+        (PLATE.wells[0], "rowIndex", "entry", "is what the records say"),
+        (Well(path=""), "key", "entry", "Open the plate; use update_at."),
         (CELLS, "key", "multiscales", "section: Image has no section 'multiscales'"),
         (Axis(name="z"), "key", "attributes", "section: Axis has no section 'attributes' that keys can be set in"),
         (evolve(CELLS, channels=None), "rdefs", "omero", "omero: the image has none."),

@@ -1,149 +1,180 @@
 """At every point at which a writer of a plate can die, our reader sees all of before or all of after, and nothing is
-left behind."""
+left behind; also when the writer that carries out what is left dies at any of its points. Other readers find all that
+they are led to.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from attrs import frozen
 
 import ngff_fn as nf
-from ngff_fn import curried as c
-from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.crashes import Counter, door, files_below, killed_at, names_in, one_at_a_time
-from tests.real_plates import images_in, pixels_in, records
+from ngff_fn.records.snapshot import Version
+from tests.crashes import killed_at, names_in
+from tests.plate_crashes import (
+    EACH_KIND_ONCE,
+    KINDS,
+    STORE,
+    THEN,
+    State,
+    after_next,
+    all_of_them,
+    copied,
+    next_writer,
+    seen_in,
+    state,
+    the_one_after,
+    trial_of,
+    unaccounted,
+    what_is_left,
+)
 
-pytestmark = pytest.mark.timeout(300)
-
-NEXT = c.update_at("A/2/0", c.set_extra("after", "the crash"))
-"""What the next writer does, in every state that a crash may leave."""
-
-
-def small_image(number: int) -> nf.Image:
-    data = np.arange(24, dtype="uint8").reshape(2, 3, 4) + 10 * number
-    return nf.image_from(data, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(2, 3, 4))
-
-
-def small_plate() -> nf.Plate:
-    """Four positions: two wells of one field in row A, and one of two in row B."""
-    paths = ["A/1/0", "A/2/0", "B/3/0", "B/3/1"]
-    return nf.plate_from_positions({path: small_image(number) for number, path in enumerate(paths)})
-
-
-ACTS: dict[str, Callable[[Any], Any]] = {
-    "add_position": c.add_position("A/2/1", small_image(9)),
-    "add_position in a new row": c.add_position("C/4/0", small_image(9)),
-    "add_well": c.add_well("C", "4"),
-    "rename_well": c.rename_well("A/1", "A/4"),
-    "rename_well to a new row, with edits in it": lambda plate: nf.pipe(
-        plate,
-        c.rename_well("B/3", "C/3"),
-        c.remove_position("C/3/0"),
-        c.update_at("C/3/1", c.rename_channel("GFP", "EGFP")),
-    ),
-    "remove_position": c.remove_position("B/3/0"),
-    "remove_position, the last of its well": c.remove_position("A/1/0"),
-    "move_position": c.move_position("A/1/0", "B/3/2"),
-    "rename_channel in 4 positions": c.each_image(c.rename_channel("GFP", "EGFP")),
-}
-IN_ONE_VERSION = {
-    "add_position in a new row",
-    "rename_well to a new row, with edits in it",
-    "remove_position, the last of its well",
-    "move_position",
-}
-KINDS = [(version, name) for version in VERSIONS for name in ACTS if version == "0.5" or name not in IN_ONE_VERSION]
-
-
-@frozen(kw_only=True)
-class State:
-    """What our reader sees: the records, and all pixels."""
-
-    version: str
-    root: Any
-    pixels: tuple[tuple[str, bytes], ...]
-
-
-def state(store: Path) -> State:
-    return seen_in(nf.open_ome_zarr(store))
-
-
-def seen_in(snapshot: nf.Snapshot) -> State:
-    pixels = tuple((name, block.tobytes()) for name, block in pixels_in(snapshot.root).items())
-    return State(version=snapshot.version, root=records(snapshot.root), pixels=pixels)
-
-
-def after_the_next(seen: State) -> State:
-    return State(version=seen.version, root=NEXT(seen.root), pixels=seen.pixels)
-
-
-def unaccounted(store: Path, snapshot: nf.Snapshot) -> set[str]:
-    """Files and empty directories that no document accounts for; and those that are accounted for and not there."""
-    row = ".zgroup" if snapshot.version == "0.4" else "zarr.json"
-    wanted = set(snapshot.documents) | {f"{well.path.partition('/')[0]}/{row}" for well in snapshot.root.wells}
-    chunks = {f"{path}/0/{'' if snapshot.version == '0.4' else 'c/'}0/0/0" for path in images_in(snapshot.root)}
-    return set(files_below(store)) ^ (wanted | chunks)
-
-
-@frozen(kw_only=True)
-class Trial:
-    """An edit that was committed once without a crash: both states, and how many points there are."""
-
-    act: Callable[[Any], Any]
-    folder: Path
-    before: State
-    after: State
-    points: int
-
-    def fresh(self) -> Path:
-        """The store as it was before, in a folder of its own."""
-        return fresh(self.folder)
-
-
-def fresh(folder: Path) -> Path:
-    target = folder / "trial"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder / "start", target, copy_function=shutil.copyfile)
-    return target / "plate.zarr"
-
-
-def trial_of(version: Version, name: str, folder: Path) -> Trial:
-    edit = ACTS[name]
-
-    def act(store: Any) -> None:
-        with one_at_a_time() as executor:
-            nf.update(store, edit, executor=executor)
-
-    nf.create(folder / "start" / "plate.zarr", small_plate(), version=version)
-    before, counter, store = state(folder / "start" / "plate.zarr"), Counter(), fresh(folder)
-    act(door(store, counter))
-    return Trial(act=act, folder=folder, before=before, after=state(store), points=counter.count)
+pytestmark = pytest.mark.timeout(7200 if all_of_them() else 300)
+Record = Callable[[str, object], None]
+T = TypeVar("T")
+FIRST, PAIRS = 10, 40
+"""Where not all are wanted, each kind of commit is killed at so many points, and the next writers at so many in all."""
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
 def test_a_killed_writer_of_a_plate_leaves_before_or_after(
-    version: Version, name: str, quick_path: Path, record_property: Callable[[str, object], None]
+    version: Version, name: str, quick_path: Path, record_property: Record
 ) -> None:
     trial = trial_of(version, name, quick_path)
     assert trial.before != trial.after
-    done = trial.folder / "trial" / "plate.zarr"
+    done = trial.folder / "trial" / STORE
     assert unaccounted(done, nf.open_ome_zarr(done)) == set()
     seen = set()
-    for point in range(1, trial.points + 1):
+    points = range(1, trial.points + 1) if all_of_them() else trial.moments
+    for point in points:
         store = trial.fresh()
         killed_at(store, trial.act, point)
         now = state(store)
         assert now in (trial.before, trial.after), f"point {point} of {trial.points}"
         seen.add(now == trial.after)
-        nf.update(store, NEXT)
-        snapshot = nf.open_ome_zarr(store)
-        assert seen_in(snapshot) == after_the_next(now), f"point {point} of {trial.points}"
-        assert unaccounted(store, snapshot) == set(), f"point {point} of {trial.points}"
-        assert names_in(store.parent) == ["plate.zarr"], f"point {point} of {trial.points}"
+        next_writer(store)
+        assert_nothing_is_left(store, after_next(now), f"point {point} of {trial.points}")
     assert seen == {False, True}
-    record_property("points at which a writer of a plate was killed", trial.points)
+    record_property("points before and after the changes that writers of a plate make", trial.points)
+    record_property("of these, points at which one was killed with other files than at the last", len(points))
+
+
+def assert_nothing_is_left(store: Path, wanted: State, where: str) -> None:
+    """The store is what is wanted, and no file is there that is not part of it."""
+    snapshot = nf.open_ome_zarr(store)
+    assert seen_in(snapshot) == wanted, where
+    assert unaccounted(store, snapshot) == set(), where
+    assert names_in(store.parent) == [STORE], where
+
+
+# --- a crash while what is left of another is carried out
+
+
+@pytest.mark.parametrize(("version", "name"), KINDS if all_of_them() else EACH_KIND_ONCE)
+def test_a_writer_killed_while_it_carries_out_what_another_left_leaves_before_or_after(
+    version: Version, name: str, quick_path: Path, record_property: Record
+) -> None:
+    trial = trial_of(version, name, quick_path)
+    first = spread(trial.moments, FIRST)
+    pairs = spread([(left, second) for left in what_is_left(trial, first) for second in left.moments], PAIRS)
+    for left, second in pairs:
+        where = f"point {second} of the writer that came after point {left.point} of {trial.points}"
+        store = copied(left.folder, trial.folder / "trial")
+        killed_at(store, next_writer, second)
+        now = state(store)
+        assert now in (left.seen, after_next(left.seen)), where
+        the_one_after(store)
+        assert_nothing_is_left(store, after_next(now, THEN), where)
+    record_property("points at which a writer that came after a killed one was killed", len(pairs))
+
+
+def spread(points: Sequence[T], count: int) -> Sequence[T]:
+    """So many of some points, from the first to the last; all, where all are wanted."""
+    if all_of_them() or len(points) <= count:
+        return points
+    return [points[number * (len(points) - 1) // (count - 1)] for number in range(count)]
+
+
+# --- other readers
+
+
+def followed_by_iohub(store: Path) -> None:
+    """All wells, positions and arrays that iohub is led to; it raises where one is not there."""
+    from iohub import open_ome_zarr
+
+    with open_ome_zarr(store, layout="hcs", mode="r") as plate:
+        for entry in plate.metadata.wells:
+            well = plate[entry.path]
+            for field in well.metadata.images:
+                position = well[field.path]
+                for dataset in position.metadata.multiscales[0].datasets:
+                    assert np.asarray(position[dataset.path]).any(), f"{entry.path}/{field.path} is blank"
+        assert [name for name, _ in plate.positions()], "iohub found no position"
+
+
+def followed_by_ome_zarr(store: Path) -> None:
+    """The plate, stitched, and each of its wells; it raises, or logs an error, where something is not there."""
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    (plate, *_) = list(Reader(parse_url(store))())
+    for path in [well["path"] for well in plate.metadata["metadata"]["plate"]["wells"]]:
+        for node in (plate, *Reader(parse_url(store / path))()):
+            assert all(np.asarray(array).any() for array in node.data), f"{path} is blank"
+
+
+def not_found(records: list[logging.LogRecord], store: Path) -> list[str]:
+    """What a reader logged as an error, of what it was led to: ome-zarr guesses that all wells have the same fields."""
+    errors = [record for record in records if record.levelno >= logging.ERROR]
+    return [error.getMessage() for error in errors if not _is_guess(error.args, store)]
+
+
+def _is_guess(arguments: Any, store: Path) -> bool:
+    """Whether the first argument is the path of an array, from the plate, in a field that its well does not list."""
+    parts = str(arguments[0]).split("/") if isinstance(arguments, tuple) and arguments else []
+    return len(parts) == 4 and not is_listed(store, "/".join(parts[:2]), parts[2])
+
+
+def is_listed(store: Path, well: str, field: str) -> bool:
+    """Whether the document of a well lists a field."""
+    attributes = store / well / ".zattrs"
+    if attributes.exists():
+        said = json.loads(attributes.read_text())
+    else:
+        said = json.loads((store / well / "zarr.json").read_text())["attributes"]["ome"]
+    return field in [image["path"] for image in said["well"]["images"]]
+
+
+FOLLOWED: dict[str, Callable[[Path], None]] = {"iohub": followed_by_iohub, "ome_zarr": followed_by_ome_zarr}
+
+
+@pytest.mark.peers(*FOLLOWED)
+@pytest.mark.parametrize("reader", FOLLOWED)
+@pytest.mark.parametrize(("version", "name"), KINDS if all_of_them() else EACH_KIND_ONCE)
+def test_another_reader_finds_all_that_it_is_led_to(  # noqa: PLR0917 — fixtures
+    version: Version,
+    name: str,
+    reader: str,
+    quick_path: Path,
+    record_property: Record,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trial = trial_of(version, name, quick_path)
+    read = 0
+    for point in trial.moments:
+        store = trial.fresh()
+        killed_at(store, trial.act, point)
+        if not store.exists():
+            assert trial.before == State()
+            continue
+        FOLLOWED[reader](store)
+        assert not_found(caplog.records, store) == [], f"point {point} of {trial.points}"
+        caplog.clear()
+        read += 1
+    record_property(f"points at which a writer was killed and {reader} read the plate", read)

@@ -14,6 +14,7 @@ from attrs import evolve
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.frozen_json import thaw
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below, names_in
 from tests.real_plates import images_in, pixels_in, records, unlisted
@@ -238,9 +239,17 @@ def test_a_well_without_fields_is_read_again_equal(store: Path) -> None:
     assert [well.path for well in again.root.wells] == ["A/1", "A/2", "B/3", "A/3"]
 
 
-def test_a_well_without_fields_is_noted_with_its_path(store: Path) -> None:
-    again = committed(store, c.add_well("A", "3"))
-    assert [problem.location.startswith("A/3/") for problem in again.problems] == [True]
+def test_a_well_that_lists_no_fields_is_noted_with_its_path(store: Path, version: str) -> None:
+    document = store / "A/2" / GROUP[version]
+    document.write_text(json.dumps(without_images(json.loads(document.read_text()))))
+    again = nf.open_ome_zarr(store)
+    assert [problem.location.startswith("A/2/") for problem in again.problems] == [True]
+
+
+def without_images(node: Any) -> Any:
+    """A document whose list ``images`` is empty."""
+    items = node.items() if isinstance(node, dict) else ()
+    return {key: [] if key == "images" else without_images(value) for key, value in items} if items else node
 
 
 def test_a_well_in_a_new_row_makes_the_group_of_the_row(store: Path, version: str) -> None:
@@ -526,6 +535,38 @@ def test_positions_added_by_two_writers_are_both_there(store: Path) -> None:
     for number, path in ((8, "C/1/0"), (9, "C/2/0")):
         np.testing.assert_array_equal(nf.to_numpy(store, f"{path}/0"), nf.evaluate(small_image(number), 0))
     assert unlisted(store, again.root) == set()
+
+
+# --- keys that the library does not know, and channels
+
+
+def test_unknown_keys_of_a_plate_and_of_what_is_in_it_are_kept_where_they_belong(store: Path, version: str) -> None:
+    def noted(well: Any) -> Any:
+        fields = tuple(nf.set_extra(field, "focus", 1.5) for field in well.fields)
+        return evolve(nf.set_extra(nf.set_extra(well, "dose", 2), "seen", True, section="entry"), fields=fields)
+
+    plate = committed(
+        store,
+        c.set_extra("by", "us"),
+        c.set_extra("run", 3, section="ome"),
+        c.set_extra("batch", 7, section="plate"),
+        c.update_at("B/3", noted),
+    ).root
+    assert thaw(plate.wells[2].extra)["entry"] == {"seen": True}
+    assert said(store, version)["wells"][2]["seen"] is True
+    snapshot = nf.open_ome_zarr(store)
+    well, root = (thaw(nf.ome_attributes(snapshot, path)) for path in ("B/3", ""))
+    assert well["well"]["images"][0]["focus"] == 1.5
+    assert root["plate"]["batch"] == 7
+
+
+def test_the_channels_of_a_plate_are_those_of_its_first_position_that_was_read(store: Path) -> None:
+    nf.update(store, c.each_image(c.rename_channel("GFP", "EGFP"), where="B/*/*"))
+    assert nf.channel_names(nf.open_ome_zarr(store).root) == ("DAPI", "GFP")
+    part = nf.open_ome_zarr(store, select="B/*/*").root
+    assert (nf.channel_names(part), nf.channel_index(part, "EGFP")) == (("DAPI", "EGFP"), 1)
+    assert nf.channel_names(nf.empty_plate(1, 1, axes="cyx", channel_names=["BF"])) == ("BF",)
+    assert nf.channel_names(nf.empty_plate(1, 1)) == ()
 
 
 # --- refused

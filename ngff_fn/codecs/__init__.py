@@ -14,7 +14,7 @@ hierarchy    the documents of a whole plate or collection -> one value
 from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths
 from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, encode_holder, expression_problems
-from ngff_fn.codecs.hierarchy import child_paths, decode_root, snapshot_from
+from ngff_fn.codecs.hierarchy import child_paths, childless, decode_root, snapshot_from
 from ngff_fn.codecs.labels import label_paths
 from ngff_fn.codecs.levels import path_clashes, path_fault
 from ngff_fn.codecs.texts import token
@@ -25,6 +25,7 @@ __all__ = [
     "array_problems",
     "bare_group",
     "child_paths",
+    "childless",
     "decode",
     "decode_root",
     "encode_array",

@@ -14,7 +14,7 @@ from ngff_fn.codecs.decoding import read_group
 from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.parts import Part
-from ngff_fn.codecs.plates import write_holder
+from ngff_fn.codecs.plates import lacks_images, write_holder
 from ngff_fn.codecs.scalar_edits import scalar_edits
 from ngff_fn.codecs.texts import document
 from ngff_fn.codecs.versions import OURS
@@ -87,9 +87,19 @@ def encode_holder(
     marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
     if ".zattrs" in onto and ".zgroup" not in onto:
         marker = {}
-    read = {} if before is None else write_holder(before, version)
-    wanted = write_holder(node, version)
-    return {**marker, key: _attributes_onto(onto, key, _original(onto, key), read, wanted)}
+    old = _original(onto, key)
+    # Where another program lists what has no images, the list goes on as it is.
+    apart = before is None or not lacks_images(before) or not _lists_them(old, key)
+    read = {} if before is None else write_holder(before, version, apart=apart)
+    wanted = write_holder(node, version, apart=apart)
+    return {**marker, key: _attributes_onto(onto, key, old, read, wanted)}
+
+
+def _lists_them(old: Any, key: str) -> bool:
+    """Whether our own key keeps nothing of what has no images yet."""
+    attributes = old if key == ".zattrs" else (old or {}).get("attributes")
+    ours = attributes.get(OURS) if isinstance(attributes, dict) else None
+    return not (isinstance(ours, dict) and not ours.keys().isdisjoint(("plate", "well", "wells")))
 
 
 def bare_group(version: Version) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
 from ngff_fn.codecs.labels import read_labels
 from ngff_fn.codecs.parts import Part, sections_of
-from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well
-from ngff_fn.codecs.versions import ome_part, root_attributes, version_of
+from ngff_fn.codecs.plates import empty_wells, read_collection, read_plate, read_well, says_well
+from ngff_fn.codecs.versions import root_attributes, stated_layout, version_of
 from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.json_splice import dump
@@ -67,6 +67,16 @@ def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | No
             return ()
     refuse(problems, DocumentError)
     return paths
+
+
+def childless(documents: Mapping[str, bytes]) -> tuple[str, ...]:
+    """The wells without fields that a plate's document knows of: what they say costs one document each.
+
+    >>> childless({".zattrs": b'{"ngff_fn": {"plate": {}, "wells": [{"path": "A/1", "at": 0}]}}'})
+    ('A/1',)
+    """
+    _, attributes = root_attributes(documents, [])
+    return () if attributes is None else tuple(empty_wells(attributes))
 
 
 def _series(documents: Mapping[str, bytes], problems: list[Problem]) -> tuple[str, ...] | None:
@@ -141,13 +151,12 @@ class _Reading:
         place = self._place(path)
         if attributes is None:
             return Well(path="")
-        ome = ome_part(attributes, version)
-        members = {} if ome is None else ome.value
-        if "plate" in members:
+        layout = stated_layout(own)
+        if layout == "plate":
             plate, entries = read_plate(attributes, version)
             wells = tuple(self._well(unread.path, entries[unread.path]) for unread in plate.wells)
             return evolve(plate, wells=wells, source=place)
-        if BF2RAW in members:
+        if layout == "bf2raw":
             paths = _series(Below(self.documents, f"{path}/OME" if path else "OME"), [])
             if paths is None:
                 paths = tuple(takewhile(lambda each: self._is_group(joined(path, each)), map(str, count())))
@@ -174,8 +183,7 @@ class _Reading:
             return Unread(path=path)
         noted: list[Problem] = []
         _, attributes = root_attributes(own, noted)
-        ome = None if attributes is None else ome_part(attributes, self.version)
-        if attributes is None or ome is None or "well" not in ome.value:
+        if attributes is None or not says_well(attributes, self.version):
             self._note(path, "the plate lists it as a well, and its documents do not describe one; it is left unread.")
             return Unread(path=path)
         well = read_well(Part(attributes.value, "", noted), self.version)

@@ -1,6 +1,10 @@
 """Plates, wells and collections in documents (specification: "plate" and "well" metadata, "bioformats2raw.layout").
 
 What is read here is the node's own document; what lies below it comes as ``Unread``.
+
+A plate must list a well, and a well a field of view; other programs follow what is listed. Until there are some, what
+is known of a plate or a well stands in our own key of the attributes: ``plate`` and ``well`` as OME-NGFF would have it,
+and ``wells``, the entries of wells without fields, each with its place among all wells (``at``).
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from ngff_fn.codecs.converters import converter
 from ngff_fn.codecs.labels import write_labels
 from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.parts import Part, is_integer, others_of, section, sections_of, shown, text
-from ngff_fn.codecs.versions import OURS, ome_part
+from ngff_fn.codecs.versions import OURS, kept, ome_part
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Labels, Unread
@@ -39,13 +43,13 @@ _LINE = frozenset({"name"})
 
 def read_plate(attributes: Part, version: Version) -> tuple[Plate, dict[str, FrozenMap]]:
     """What the group of a plate says; and what its list says of each well that is not known here, by path."""
-    ome = ome_part(attributes, version)
-    if ome is None or not ome["plate"].is_object("plate.wells.required"):
+    ome, plate = ome_part(attributes, version), _said(attributes, version, "plate", "wells")
+    if ome is None or plate is None or not plate.is_object("plate.wells.required"):
         return Plate(), {}
-    plate = ome["plate"]
     rows, columns = _read_lines(plate, "rows"), _read_lines(plate, "columns")
     wells = _read_entries(plate, "wells", "plate.wells.required", _ENTRY)
     _note_places(plate, wells, [line.name for line in rows], [line.name for line in columns])
+    wells = _with_empty_wells(wells, attributes)
     axes, names = _read_empty(attributes, version)
     sections = {**_beyond(attributes, ome, version, ("plate",)), "plate": plate.others(*_PLATE)}
     count = plate.value.get("field_count")
@@ -66,10 +70,41 @@ def read_plate(attributes: Part, version: Version) -> tuple[Plate, dict[str, Fro
     return made, wells
 
 
+def _said(attributes: Part, version: Version, key: str, listing: str) -> Part | None:
+    """What is said of a plate or a well: by OME-NGFF's key, unless that lists nothing and our own says more."""
+    ome, ours = ome_part(attributes, version), kept(attributes).get(key)
+    said = ome[key] if ome is not None and key in ome.value else None
+    lists = said is not None and not (isinstance(said.value, dict) and not said.value.get(listing))
+    return said if lists or not isinstance(ours, dict) else Part(ours, f"{OURS}.{key}", [])
+
+
+def says_well(attributes: Part, version: Version) -> bool:
+    """Whether a group says that it is a well."""
+    return _said(attributes, version, "well", "images") is not None
+
+
+def _with_empty_wells(wells: dict[str, FrozenMap], attributes: Part) -> dict[str, FrozenMap]:
+    """The entries of all wells, those without fields in their places."""
+    order = list(wells)
+    beside = empty_wells(attributes)
+    for path, entry in beside.items():
+        if path not in wells:
+            at = entry.get("at")
+            order.insert(at if is_integer(at) else len(order), path)
+    return {path: wells[path] if path in wells else others_of(thaw(beside[path]), _ENTRY | {"at"}) for path in order}
+
+
+def empty_wells(attributes: Part) -> dict[str, FrozenMap]:
+    """The wells without fields that our own key lists, by path, each with its entry."""
+    listed = kept(attributes).get("wells")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    paths = [(_path(Part(entry, OURS, [])), entry) for entry in entries]
+    return {path: others_of(entry, frozenset()) for path, entry in paths if path}
+
+
 def _read_empty(attributes: Part, version: Version) -> tuple[tuple[Axis, ...] | None, tuple[str, ...] | None]:
     """The axes and channel names of the images that a plate will have, which our own key keeps."""
-    ours = attributes.value.get(OURS)
-    said = ours if isinstance(ours, dict) else {}
+    said = kept(attributes)
     axes, names = said.get("axes"), said.get("channels")
     structure = converter(version).get_structure_hook(Axis)
     read = [structure(part, Axis) for part in Part(axes, OURS, []).elements()] if isinstance(axes, list) else None
@@ -79,10 +114,9 @@ def _read_empty(attributes: Part, version: Version) -> tuple[tuple[Axis, ...] | 
 
 def read_well(attributes: Part, version: Version) -> Well:
     """What the group of a well says."""
-    ome = ome_part(attributes, version)
-    if ome is None or "well" not in ome.value or not ome["well"].is_object("well.images.required"):
+    ome, well = ome_part(attributes, version), _said(attributes, version, "well", "images")
+    if ome is None or well is None or not well.is_object("well.images.required"):
         return Well(path="")
-    well = ome["well"]
     entries = _read_entries(well, "images", "well.images.required", _FIELD)
     said: dict[str, Any] = {}
     for part in _objects(well, "images"):
@@ -110,7 +144,9 @@ def read_collection(attributes: Part, version: Version, paths: tuple[str, ...]) 
 def _beyond(attributes: Part, ome: Part | None, version: Version, known: tuple[str, ...]) -> dict[str, FrozenMap]:
     """Unknown keys of the group's attributes, and of the OME part where that is apart."""
     if version == "0.4" or ome is None:
-        return {"attributes": attributes.others(*known, OURS)}
+        beside = kept(attributes).get("ome")  # what 0.4 has no place for
+        beside = others_of(beside, frozenset()) if isinstance(beside, dict) else FrozenMap()
+        return {"attributes": attributes.others(*known, OURS), "ome": beside}
     return {"attributes": attributes.others("ome", OURS), "ome": ome.others("version", *known)}
 
 
@@ -217,14 +253,19 @@ def _read_text(owner: Part, key: str, rule: str) -> str | None:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def write_holder(node: Holder, version: Version) -> dict[str, Any]:
-    """The attributes of the group of a plate, a well, a collection or the labels of an image."""
+def write_holder(node: Holder, version: Version, *, apart: bool = True) -> dict[str, Any]:
+    """The attributes of the group of a plate, a well, a collection or the labels of an image.
+
+    ``apart``: what OME-NGFF cannot say of what holds no images yet is kept in our own key; else said as of others.
+    """
     said: dict[str, Any]
+    ours: dict[str, Any] = {}
     match node:
         case Plate():
-            said = {"plate": _write_plate(node, version)}
+            said, ours = _write_plate_and_ours(node, version, apart=apart)
         case Well():
             said = {"well": _write_well(node, version)}
+            said, ours = ({}, said) if apart and lacks_images(node) else (said, {})
         case Collection():
             said = {BF2RAW: 3}
         case Labels():
@@ -232,14 +273,46 @@ def write_holder(node: Holder, version: Version) -> dict[str, Any]:
         case _:
             assert_never(node)
     beyond, beside = (thaw(section(node.extra, name)) for name in ("attributes", "ome"))
-    ours = _write_empty(node, version) if isinstance(node, Plate) else {}
-    beyond |= {OURS: ours} if ours else {}
     if version == "0.4":
-        return {**said, **beyond}
+        ours |= {"ome": beside} if beside else {}
+        return {**said, **beyond, **({OURS: ours} if ours else {})}
+    beyond |= {OURS: ours} if ours else {}
     return {"ome": {"version": version, **said, **beside}, **beyond}
 
 
+def lacks_images(node: Holder) -> bool:
+    """Whether a well has no fields, or a plate no wells, or such a well: the lists "MUST" not be empty.
+
+    >>> lacks_images(Plate()), lacks_images(Well(path="A/1")), lacks_images(Collection())
+    (True, True, False)
+    """
+    match node:
+        case Plate():
+            return not node.wells or any(isinstance(well, Well) and not well.fields for well in node.wells)
+        case Well():
+            return not node.fields
+        case Collection() | Labels():
+            return False
+        case _:
+            assert_never(node)
+
+
+def _write_plate_and_ours(plate: Plate, version: Version, *, apart: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What OME-NGFF's key says of a plate, and what our own does."""
+    ours = _write_empty(plate, version)
+    members = _write_plate(plate, version)
+    if not apart or not lacks_images(plate):
+        return {"plate": members}, ours
+    is_empty = [isinstance(well, Well) and not well.fields for well in plate.wells]
+    entries = list(zip(members["wells"], is_empty, strict=True))
+    beside = [{**entry, "at": place} for place, (entry, empty) in enumerate(entries) if empty]
+    ours |= {"wells": beside} if beside else {}
+    members["wells"] = [entry for entry, empty in entries if not empty]
+    return ({"plate": members}, ours) if members["wells"] else ({}, {**ours, "plate": members})
+
+
 def _write_empty(plate: Plate, version: Version) -> dict[str, Any]:
+    """The axes and channel names of the images that it will have."""
     axes = None if plate.axes is None else converter(version).unstructure(list(plate.axes))
     names = None if plate.channel_names is None else list(plate.channel_names)
     return {key: value for key, value in (("axes", axes), ("channels", names)) if value is not None}

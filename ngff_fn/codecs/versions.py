@@ -136,5 +136,14 @@ def stated_layout(documents: Mapping[str, bytes]) -> LayoutName:
     for key, layout in _LAYOUTS.items():
         if ome is not None and key in ome.value:
             return layout
-    ours = None if attributes is None else attributes.value.get(OURS)
-    return "empty" if isinstance(ours, dict) and "axes" in ours else "group"
+    ours = {} if attributes is None else kept(attributes)
+    for key in ("plate", "well"):
+        if key in ours:
+            return _LAYOUTS[key]
+    return "empty" if "axes" in ours else "group"
+
+
+def kept(attributes: Part) -> dict[str, Any]:
+    """What this library's own key says in the attributes of a group: what OME-NGFF has no place for yet."""
+    ours = attributes.value.get(OURS)
+    return ours if isinstance(ours, dict) else {}

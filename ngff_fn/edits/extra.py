@@ -13,40 +13,18 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.image import Image, Level
+from ngff_fn.records.plate import Acquisition, Collection, Field, Line, Plate, Well
 from ngff_fn.records.subject import of_record
 
-AnyRecord: TypeAlias = Image | Level | Axis | Channel | Window
+AnyRecord: TypeAlias = Image | Level | Axis | Channel | Window | Plate | Well | Field | Line | Acquisition | Collection
 Record = TypeVar("Record", bound=AnyRecord)
 
 # What each object of a document keeps in a field of its record, or is made from the records: not to be set beside them.
+_DERIVED = frozenset(["multiscales", "omero", "labels", "plate", "well", "image-label", "bioformats2raw.layout"])
+_GROUP = {"attributes": _DERIVED | {"ome", "ngff_fn"}, "ome": _DERIVED | {"version", "series"}}
 _KNOWN: dict[type, dict[str, frozenset[str]]] = {
     Image: {
-        "attributes": frozenset(
-            [
-                "ome",
-                "multiscales",
-                "omero",
-                "labels",
-                "plate",
-                "well",
-                "image-label",
-                "bioformats2raw.layout",
-                "ngff_fn",
-            ]
-        ),
-        "ome": frozenset(
-            [
-                "version",
-                "multiscales",
-                "omero",
-                "labels",
-                "plate",
-                "well",
-                "image-label",
-                "bioformats2raw.layout",
-                "series",
-            ]
-        ),
+        **_GROUP,
         "multiscale": frozenset(
             ["version", "name", "type", "metadata", "axes", "datasets", "coordinateTransformations"]
         ),
@@ -59,6 +37,19 @@ _KNOWN: dict[type, dict[str, frozenset[str]]] = {
     Axis: {"": frozenset(["name", "type", "unit"])},
     Channel: {"": frozenset(["label", "color", "window", "active", "coefficient", "family", "inverted"])},
     Window: {"": frozenset(["start", "end", "min", "max"])},
+    Plate: {
+        **_GROUP,
+        "plate": frozenset(["version", "rows", "columns", "wells", "acquisitions", "name", "field_count"]),
+    },
+    Well: {
+        **_GROUP,
+        "well": frozenset(["version", "images"]),
+        "entry": frozenset(["path", "rowIndex", "columnIndex", "at"]),
+    },
+    Field: {"": frozenset(["path", "acquisition"])},
+    Line: {"": frozenset(["name"])},
+    Acquisition: {"": frozenset(["id", "name", "description", "maximumfieldcount", "starttime", "endtime"])},
+    Collection: _GROUP,
 }
 
 
@@ -68,7 +59,7 @@ def set_extra(record: Record, key: str, value: Any, *, section: str | None = Non
     Parameters
     ----------
     record
-        An Image, Level, Axis, Channel or Window.
+        An Image, Level, Axis, Channel or Window; a Plate, Well, Field, Line, Acquisition or Collection.
     key
         Its name in the JSON object.
     value
@@ -76,7 +67,8 @@ def set_extra(record: Record, key: str, value: Any, *, section: str | None = Non
     section
         Which JSON object, where a record stands for several. Of an image: ``attributes`` (the group's; the default),
         ``ome`` (0.5 only), ``multiscale``, ``omero``. Of a level: ``attributes`` (the array's; the default) and
-        ``dataset``.
+        ``dataset``. Of what holds images: ``attributes`` (the default) and ``ome``; of a plate also ``plate``, of a
+        well ``well`` and, in its plate, ``entry`` (of the plate's list).
 
     Raises
     ------
@@ -129,7 +121,7 @@ def remove_extra(record: Record, key: str, *, section: str | None = None) -> Rec
 def _section(record: AnyRecord, section: str | None) -> str:
     sections = _KNOWN.get(type(record))
     if sections is None:
-        message = f"{a_type(record)} keeps no unknown keys. Give an Image, Level, Axis, Channel or Window."
+        message = f"{a_type(record)} keeps no unknown keys. Give an Image, a Level, a Plate, a Well or another record."
         raise WrongTypeError(Problem("record", message))
     name = next(iter(sections)) if section is None else section
     if not isinstance(name, str) or name not in sections:
@@ -140,6 +132,9 @@ def _section(record: AnyRecord, section: str | None) -> str:
         raise InvalidValueError(
             Problem("omero", "the image has none. Give its channels a name first, with rename_channel.")
         )
+    if isinstance(record, Well) and name == "entry" and not record.path:
+        message = "the well was opened by its own path, and the entry is its plate's. Open the plate; use update_at."
+        raise InvalidValueError(Problem("section", message))
     return name
 
 

@@ -76,6 +76,7 @@ class Committed:
             documents=documents,
             problems=decoded.problems,
             mode="r+",
+            select=self.plan.base.select,
         )
 
 

@@ -51,8 +51,9 @@ class Hierarchy:
         """Everything below the root."""
         match layout:
             case "plate":
+                empty = codecs.childless(self.texts)  # read whatever is meant: that they are empty is known
                 for well in codecs.child_paths(self.texts) or ():
-                    if self._is_meant(well) and (own := self._group(well)):
+                    if (well in empty or self._is_meant(well)) and (own := self._group(well)):
                         self._well(well, own)
             case "well":
                 self._well("", self.texts)

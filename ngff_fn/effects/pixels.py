@@ -20,11 +20,23 @@ from ngff_fn.effects.excerpt import Staged, cost, excerpt, shelves
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, Target, Task, WriteUnit, carried, run_elsewhere
-from ngff_fn.effects.units import stored_unit, unit_region
+from ngff_fn.effects.units import stored_unit, unit_region, units, whole_units
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Fill, Given, Pixels, Region, Stored, is_empty, kept_boxes, leaves, whole, without
+from ngff_fn.records.pixels import (
+    Fill,
+    Given,
+    Pixels,
+    Region,
+    Stored,
+    is_empty,
+    kept_boxes,
+    leaves,
+    pieces,
+    whole,
+    without,
+)
 from ngff_fn.records.snapshot import Version
 
 MEMORY_LIMIT = 256 * 2**20
@@ -68,6 +80,29 @@ def changed_boxes(pixels: Pixels, origin: str, path: str, base: ArraySpec | None
     return boxes
 
 
+def blank_units(pixels: Pixels, array: ArraySpec) -> list[Region]:
+    """Boxes of the grid of write units that are all fill value: nothing is written there, however many they are.
+
+    >>> from ngff_fn.records.pixels import fill, given, mosaic
+    >>> array = ArraySpec(shape=(9, 4), dtype="uint8", chunks=(2, 4))
+    >>> blank_units(mosaic(fill((9, 4)), [(((0, 3), (0, 4)), given("pixels", (3, 4)))]), array)
+    [((2, 5), (0, 1))]
+    """
+    blank = (box for box, leaf, _ in pieces(pixels) if isinstance(leaf, Fill) and _is_background(leaf, array))
+    return [inner for box in blank if not is_empty(inner := whole_units(array, box))]
+
+
+def written_units(
+    pixels: Pixels, origin: str, path: str, base: ArraySpec | None, array: ArraySpec
+) -> list[tuple[int, ...]]:
+    """The write units to make, as ``changed_boxes`` says: without those that are blank and need no file."""
+    blank = [
+        tuple((start * size, stop * size) for (start, stop), size in zip(box, array.write_unit, strict=True))
+        for box in blank_units(pixels, array)
+    ]
+    return list(units(array, without(changed_boxes(pixels, origin, path, base, array), blank)))
+
+
 def stage_pixels(  # noqa: PLR0917 — what is written where
     files: Files,
     array_path: str,
@@ -96,7 +131,7 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     pixels
         What the array shall contain.
     indices
-        The units to write, such as ``units`` gives for ``changed_boxes``.
+        The units to write, such as ``written_units`` gives.
     sources
         Recipes of arrays that have been staged in ``files``, by path and spec: what is made of their parts is made of
         what was staged of them. Where only some of an array was staged, that must be all that it does not keep.

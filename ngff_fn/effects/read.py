@@ -136,6 +136,7 @@ def read_snapshot(
         documents=Documents(texts),
         problems=decoded.problems,
         mode=mode,
+        select=None if select is None else "/".join(select),
     )
 
 

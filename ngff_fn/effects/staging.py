@@ -13,11 +13,11 @@ from math import prod
 from attrs import Factory, define, frozen
 
 from ngff_fn.effects.carry import carry_beside
-from ngff_fn.effects.pixels import changed_boxes, stage_pixels
+from ngff_fn.effects.pixels import blank_units, stage_pixels, written_units
 from ngff_fn.effects.record import Exchange, Move, Put, Step
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.trees import copy_tree
-from ngff_fn.effects.units import is_unit_name, present_units, unit_key, units
+from ngff_fn.effects.units import is_unit_name, present_units, unit_key
 from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
@@ -125,9 +125,7 @@ def staged_root(work: Work, files: Files, bench: str) -> str:
         if operation.carry is not None:
             carry_beside(operation.carry, files, path, work.plan.base.version)
         if (write := writes.get(operation.path)) is not None:
-            jobs.append(
-                _Job(path, write, list(units(write.array, changed_boxes(write.pixels, "", "", None, write.array))))
-            )
+            jobs.append(_Job(path, write, written_units(write.pixels, "", "", None, write.array)))
     _write_pixels(work, files, jobs)
     return root
 
@@ -253,7 +251,7 @@ class _Stager:
         return joined(self.bench, f"{kind}{next(self.names)}")
 
     def _whole(self, path: str, write: WriteArray) -> _Job:
-        return _Job(path, write, list(units(write.array, changed_boxes(write.pixels, "", "", None, write.array))))
+        return _Job(path, write, written_units(write.pixels, "", "", None, write.array))
 
     def _rebuilt(self, write: WriteArray) -> _Job:
         """An array beside the old one, with which it then changes places."""
@@ -283,8 +281,8 @@ class _Stager:
         }
         for name, text in documents.items():
             files.write(joined(path, name), text)
-        boxes = changed_boxes(write.pixels, files.identity, work.at(write.path), write.base, write.array)
-        return _Job(path, write, list(units(write.array, boxes)))
+        indices = written_units(write.pixels, files.identity, work.at(write.path), write.base, write.array)
+        return _Job(path, write, indices)
 
     def _put_chunks_in_place(self, job: _Job) -> None:
         """What readers of the old documents do not see goes first; what those of the new ones do not see, last."""
@@ -297,13 +295,14 @@ class _Stager:
                 steps.append(Move(source=joined(job.path, key), target=joined(target, key)))
             elif files.signature(joined(target, key)) is not None:
                 steps.append(Move(source=joined(target, key), target=self._place("fill")))
-        staged = set(job.indices)
+        moved = set(job.indices)
         old, new = whole(_in_units(base)), whole(_in_units(array))
-        for boxes in (without([new], [old]), without([old], [new])):
+        for boxes in (without([new], [old]), without([old], [new]), blank_units(write.pixels, array)):
             for index in present_units(files, target, array, version, boxes):
-                if index not in staged:
+                if index not in moved:
                     key = joined(target, unit_key(array, version, index))
                     steps.append(Move(source=key, target=self._place("chunk")))
+                    moved.add(index)
 
     def _documents_and_moves(self, gone: Iterable[str]) -> None:
         work = self.work

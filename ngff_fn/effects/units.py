@@ -61,6 +61,18 @@ def unit_region(array: ArraySpec, index: tuple[int, ...]) -> Region:
     )
 
 
+def whole_units(array: ArraySpec, box: Region) -> Region:
+    """The units that lie in a box as a whole, as a box of the grid; at the end of an axis what there is of one is all.
+
+    >>> whole_units(ArraySpec(shape=(5, 8), dtype="uint8", chunks=(2, 4)), ((1, 5), (0, 7)))
+    ((1, 3), (0, 1))
+    """
+    return tuple(
+        (-(-start // size), -(-stop // size) if stop == end else stop // size)
+        for (start, stop), size, end in zip(box, array.write_unit, array.shape, strict=True)
+    )
+
+
 def unit_key(array: ArraySpec, version: Version, index: tuple[int, ...]) -> str:
     """The key of a write unit, relative to its array.
 

@@ -190,7 +190,7 @@ def _compared(
     keys = sorted(base.documents) if whole else []
     for path in whole:
         inside = {key.rpartition("/")[0] for key in _starting_with(keys, f"{path}/")}
-        if not inside:  # it was not read, so nothing may be there
+        if not inside and not base.left_out(path):  # it was not there, so nothing may be there
             yield from ((f"{path}/{name}", None) for name in NODE_DOCUMENTS)
         paths |= inside
     for path in sorted(paths):

@@ -14,6 +14,7 @@ from ngff_fn.records.subject import of_record
 
 if TYPE_CHECKING:
     from ngff_fn.records.image import Image
+    from ngff_fn.records.snapshot import Root
 
 
 @frozen(kw_only=True)
@@ -56,35 +57,59 @@ class Channel:
 
 
 @of_record
-def channel_names(node: Image) -> tuple[str, ...]:
+def channel_names(node: Root) -> tuple[str, ...]:
     """The names of the channels; without omero "0", "1" …, without a channel axis none.
 
-    >>> from ngff_fn.records.axes import axes_from
-    >>> from ngff_fn.records.image import Image
-    >>> channel_names(Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"), Channel(label="GFP"))))
-    ('DAPI', 'GFP')
+    Parameters
+    ----------
+    node
+        An Image; of a Plate, a Well or a Collection the first image that was read is meant. A plate without any says
+        those of the images that it will have.
+
+    >>> from ngff_fn.records.examples import CELLS, PLATE
+    >>> channel_names(CELLS), channel_names(PLATE)
+    (('DAPI', 'GFP'), ('DAPI', 'GFP'))
     """
-    if node.channels is not None:
-        return tuple([channel.label for channel in node.channels])
-    axis = channel_axis(node)
-    if axis is None or not node.levels:
+    image = _image_of(node)
+    if image is None:
+        return getattr(node, "channel_names", None) or ()
+    if image.channels is not None:
+        return tuple([channel.label for channel in image.channels])
+    axis = channel_axis(image)
+    if axis is None or not image.levels:
         return ()
-    return tuple(map(str, range(node.levels[0].array.shape[axis])))
+    return tuple(map(str, range(image.levels[0].array.shape[axis])))
+
+
+def _image_of(node: Root) -> Image | None:
+    """The image itself, or the first that was read of those in it."""
+    from ngff_fn.records.holders import positions
+    from ngff_fn.records.image import Image
+
+    if isinstance(node, Image):
+        return node
+    return next((image for _, image in positions(node) if isinstance(image, Image)), None)
 
 
 @of_record
-def channel_index(node: Image, name: str) -> int:
+def channel_index(node: Root, name: str) -> int:
     """The position of a channel along the channel axis.
+
+    Parameters
+    ----------
+    node
+        As for ``channel_names``.
+    name
+        Of the channel.
 
     Raises
     ------
     NotThereError
         (a KeyError) where no channel has the name.
 
-    >>> from ngff_fn.records.axes import axes_from
-    >>> from ngff_fn.records.image import Image
-    >>> channel_index(Image(axes=axes_from("cyx"), channels=(Channel(label="DAPI"),)), "DAPI")
-    0
+    >>> from ngff_fn.records.examples import CELLS, PLATE
+    >>> channel_index(CELLS, "GFP"), channel_index(PLATE, "GFP")
+    (1, 1)
     """
     names = channel_names(node)
     if not isinstance(name, str) or name not in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 
 from attrs import field, frozen
@@ -99,6 +100,8 @@ class Snapshot:
     mode
         ``r``: a plan from it is refused by ``commit``; ``w``: what is at the origin is replaced by the commit;
         ``w-``: nothing may be there.
+    select
+        The pattern of the positions that were read, such as ``B/*/*``; None: all.
     """
 
     origin: Place
@@ -107,3 +110,8 @@ class Snapshot:
     documents: Documents = field(factory=Documents)
     problems: tuple[Problem, ...] = ()
     mode: Mode = "r+"
+    select: str | None = None
+
+    def left_out(self, path: str) -> bool:
+        """Whether a well or a position was not read because ``select`` does not mean it, whatever is there."""
+        return self.select is not None and not all(map(fnmatchcase, path.split("/"), self.select.split("/")))
