@@ -44,6 +44,15 @@ def documents(node: Path, version: str) -> dict[str, Any]:
     return found
 
 
+def holders(store: Path) -> tuple[str, ...]:
+    """Every group that holds consolidated metadata now."""
+    found = [*store.rglob(".zmetadata")]
+    found += [file for file in store.rglob("zarr.json") if b'"consolidated_metadata"' in file.read_bytes()]
+    return tuple(
+        file.parent.relative_to(store).as_posix().removeprefix(".") for file in found if "__ngff_fn" not in file.parts
+    )
+
+
 _ADDED: tuple[tuple[str, Any], ...] = (("attributes", {}), ("storage_transformers", []))
 
 
@@ -63,6 +72,11 @@ def plainly(entries: dict[str, Any]) -> dict[str, Any]:
 def is_true(node: Path, version: str) -> bool:
     """Whether the consolidated metadata of a group say what the documents do."""
     return plainly(listed(node, version)) == plainly(documents(node, version))
+
+
+def resolves(store: Path, node: str, version: str) -> bool:
+    """Whether every document that a group lists is there: others follow it."""
+    return all((store / node / key).exists() for key, entry in listed(store / node, version).items() if entry)
 
 
 def seen(store: Any, *, consolidated: bool, path: str = "") -> dict[str, Any]:

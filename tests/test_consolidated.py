@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -22,8 +23,8 @@ from ngff_fn.plan.diff import applied
 from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.consolidation import EMPTY, HOLDERS, consolidate, is_true, listed, seen
-from tests.crashes import files_below
+from tests.consolidation import EMPTY, HOLDERS, consolidate, holders, is_true, listed, resolves, seen
+from tests.crashes import Counter, door, files_below, killed_at, one_at_a_time, state
 
 pytestmark = pytest.mark.parametrize("version", VERSIONS)
 
@@ -130,19 +131,12 @@ def test_what_an_edit_of_a_plate_changes_is_changed_wherever_it_is_consolidated(
     store = folder / "plate.zarr"
     consolidate(store, *HELD[held])
     done = nf.update(store, PLATE_EDITS[name])
-    checked(store, version, holders(store, version))
+    checked(store, version, holders(store))
     again = nf.open_ome_zarr(store, mode="r+")
     assert done.snapshot.documents == again.documents
     assert done.snapshot.root == again.root
     nf.commit(store, nf.diff(done.snapshot, nf.update_at(done.snapshot.root, "A/2/0", c.set_scale(x=4.0))))
     assert nf.diff(again, again.root).operations == ()
-
-
-def holders(store: Path, version: str) -> tuple[str, ...]:
-    """Every group that holds consolidated metadata now."""
-    found = [file for file in store.rglob(HOLDERS[version]) if b'"consolidated_metadata"' in file.read_bytes()]
-    everywhere = store.rglob(HOLDERS[version]) if version == "0.4" else found
-    return tuple(file.parent.relative_to(store).as_posix().removeprefix(".") for file in everywhere)
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -397,3 +391,48 @@ def test_axes_of_an_empty_plate_stay_consolidated(quick_path: Path, version: Ver
     consolidate(store)
     nf.update(store, c.add_position("A/1/0", image()))
     checked(store, version)
+
+
+# --- at every point at which a writer can die
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["rename_channel", "add_channel", "created", "replaced"])
+def test_a_killed_writer_below_consolidated_metadata_leaves_before_or_after(
+    name: str, folder: Path, version: Version, record_property: Callable[[str, object], None]
+) -> None:
+    if name == "replaced":
+        nf.create(folder / "plate.zarr/new.zarr", image(1), version=version)
+    consolidate(folder / "plate.zarr", "A/1", "")
+    path = "A/1/0" if name in EDITS else "new.zarr"
+
+    def act(store: Any) -> None:
+        with one_at_a_time() as executor:
+            if name in EDITS:
+                nf.update(store, EDITS[name], executor=executor)
+            else:
+                nf.create(store, image(5), version=version, overwrite=True, executor=executor)
+
+    def fresh() -> Path:
+        target = folder / "trial"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(folder / "plate.zarr", target / "plate.zarr", copy_function=shutil.copyfile)
+        return target / "plate.zarr"
+
+    before, counter = state(folder / "plate.zarr" / path), Counter()
+    act(door(fresh() / path, counter))
+    after, states = state(folder / "trial/plate.zarr" / path), set()
+    assert before != after
+    for point in range(1, counter.count + 1):
+        store = fresh()
+        killed_at(store / path, act, point)
+        now = state(store / path)
+        assert now in (before, after), f"point {point} of {counter.count}"
+        states.add(now == after)
+        assert resolves(store, "", version), f"point {point} of {counter.count}"
+        nf.update(store, c.update_at("A/2/0", c.set_scale(x=4.0)))
+        assert state(store / path) == now
+        assert all(is_true(store / node, version) for node in ("", "A/1")), f"point {point} of {counter.count}"
+        assert not [key for key in files_below(folder / "trial") if "ngff_fn" in key], f"point {point}"
+    assert states == {False, True}
+    record_property("points at which a writer below consolidated metadata was killed", counter.count)

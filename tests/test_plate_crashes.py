@@ -15,6 +15,7 @@ from attrs import frozen
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.consolidation import consolidate, holders, is_true, resolves
 from tests.crashes import Counter, door, files_below, killed_at, names_in, one_at_a_time
 from tests.real_plates import images_in, pixels_in, records
 
@@ -51,11 +52,24 @@ ACTS: dict[str, Callable[[Any], Any]] = {
     "move_position": c.move_position("A/1/0", "B/3/2"),
     "rename_channel in 4 positions": c.each_image(c.rename_channel("GFP", "EGFP")),
 }
+BELOW = ", below consolidated metadata"
+ACTS |= {
+    f"{name}{BELOW}": ACTS[name]
+    for name in (
+        "rename_channel in 4 positions",
+        "rename_well",
+        "rename_well to a new row, with edits in it",
+        "remove_position, the last of its well",
+    )
+}
+HELD = ("A/1", "A", "")
+"""The groups that hold consolidated metadata there."""
 IN_ONE_VERSION = {
     "add_position in a new row",
     "rename_well to a new row, with edits in it",
     "remove_position, the last of its well",
     "move_position",
+    f"remove_position, the last of its well{BELOW}",
 }
 KINDS = [(version, name) for version in VERSIONS for name in ACTS if version == "0.5" or name not in IN_ONE_VERSION]
 
@@ -86,6 +100,8 @@ def unaccounted(store: Path, snapshot: nf.Snapshot) -> set[str]:
     """Files and empty directories that no document accounts for; and those that are accounted for and not there."""
     row = ".zgroup" if snapshot.version == "0.4" else "zarr.json"
     wanted = set(snapshot.documents) | {f"{well.path.partition('/')[0]}/{row}" for well in snapshot.root.wells}
+    if snapshot.version == "0.4":  # beside .zmetadata zarr-python puts .zattrs
+        wanted |= {f"{node}/{name}".lstrip("/") for node in holders(store) for name in (".zmetadata", ".zattrs")}
     chunks = {f"{path}/0/{'' if snapshot.version == '0.4' else 'c/'}0/0/0" for path in images_in(snapshot.root)}
     return set(files_below(store)) ^ (wanted | chunks)
 
@@ -120,6 +136,8 @@ def trial_of(version: Version, name: str, folder: Path) -> Trial:
             nf.update(store, edit, executor=executor)
 
     nf.create(folder / "start" / "plate.zarr", small_plate(), version=version)
+    if name.endswith(BELOW):
+        consolidate(folder / "start" / "plate.zarr", *HELD)
     before, counter, store = state(folder / "start" / "plate.zarr"), Counter(), fresh(folder)
     act(door(store, counter))
     return Trial(act=act, folder=folder, before=before, after=state(store), points=counter.count)
@@ -140,7 +158,9 @@ def test_a_killed_writer_of_a_plate_leaves_before_or_after(
         now = state(store)
         assert now in (trial.before, trial.after), f"point {point} of {trial.points}"
         seen.add(now == trial.after)
+        assert all(resolves(store, node, version) for node in holders(store)), f"point {point} of {trial.points}"
         nf.update(store, NEXT)
+        assert all(is_true(store / node, version) for node in holders(store)), f"point {point} of {trial.points}"
         snapshot = nf.open_ome_zarr(store)
         assert seen_in(snapshot) == after_the_next(now), f"point {point} of {trial.points}"
         assert unaccounted(store, snapshot) == set(), f"point {point} of {trial.points}"
