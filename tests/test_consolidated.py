@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from attrs import evolve
 from zarr.storage import MemoryStore
 
 import ngff_fn as nf
@@ -64,6 +66,17 @@ PLATE_EDITS: dict[str, Callable[[Any], Any]] = {
         plate, c.rename_well("A/1", "C/1"), c.update_at("C/1/0", c.crop(y=(1, 7)))
     ),
     "move_position": c.move_position("A/1/0", "B/3/2"),
+    "many at once, the last of a row among them": lambda plate: nf.pipe(
+        plate,
+        c.rename_well("A/1", "B/1"),
+        c.add_position("B/1/5", image(9)),
+        c.remove_well("A/2"),
+        c.update_at("B/3/0", c.with_pyramid(levels=2)),
+        c.each_image(c.rename_channel("DAPI", "nuclei")),
+        c.add_position("D/1/0", image(8)),
+        c.add_position("C/1/0", image(7)),
+        c.add_position("D/2/0", image(6)),
+    ),
 }
 HELD = {
     "plate": ("",),
@@ -135,7 +148,8 @@ def test_what_an_edit_of_a_plate_changes_is_changed_wherever_it_is_consolidated(
     again = nf.open_ome_zarr(store, mode="r+")
     assert done.snapshot.documents == again.documents
     assert done.snapshot.root == again.root
-    nf.commit(store, nf.diff(done.snapshot, nf.update_at(done.snapshot.root, "A/2/0", c.set_scale(x=4.0))))
+    nf.commit(store, nf.diff(done.snapshot, nf.each_image(done.snapshot.root, c.set_scale(x=4.0))))
+    checked(store, version, holders(store))
     assert nf.diff(again, again.root).operations == ()
 
 
@@ -302,6 +316,36 @@ def test_a_store_that_was_consolidated_after_it_was_read_is_kept_true(folder: Pa
     consolidate(store)
     nf.commit(store, nf.diff(base, PLATE_EDITS["an image"](base.root)))
     checked(store, version)
+
+
+def test_writers_of_two_images_of_one_plate_both_find_their_way_into_what_it_holds(
+    folder: Path, version: Version
+) -> None:
+    store = folder / "plate.zarr"
+    consolidate(store)
+
+    def write(path: str) -> None:
+        for number in range(5):
+            nf.update(store / path, c.set_scale(x=2.0 + number))
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(write, path) for path in ("A/1/0", "B/3/1")]:
+            done.result()
+    checked(store, version)
+    scales = {path: nf.open_ome_zarr(store / path).root.levels[0].scale[-1] for path in ("A/1/0", "B/3/1", "A/2/0")}
+    assert scales == {"A/1/0": 6.0, "B/3/1": 6.0, "A/2/0": 1.0}
+
+
+def test_a_well_that_is_opened_by_its_own_path_is_changed_in_what_its_plate_holds(
+    folder: Path, version: Version
+) -> None:
+    store = folder / "plate.zarr"
+    consolidate(store, "B/3", "")
+    done = nf.update(store / "B/3", lambda well: evolve(well, fields=(evolve(well.fields[1], path="7"),)))
+    checked(store, version, ("", "B/3"))
+    assert done.snapshot.documents == nf.open_ome_zarr(store / "B/3").documents
+    nf.commit(store / "B/3", nf.diff(done.snapshot, nf.update_at(done.snapshot.root, "7", c.set_scale(x=4.0))))
+    checked(store, version, ("", "B/3"))
 
 
 # --- refused
