@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.consolidation import consolidate, holders
 from tests.crashes import Counter, door, files_below, killed_at, one_at_a_time
 from tests.real_plates import images_in, pixels_in, records
 
@@ -51,6 +52,8 @@ class Kind:
     act: Callable[[Path, Version], Act]
     """Of the folder beside the stores, which holds what else is needed."""
     versions: tuple[Version, ...] = VERSIONS
+    consolidated: tuple[str, ...] = ()
+    """The groups that hold consolidated metadata before it."""
 
 
 def _edit(*steps: Callable[[Any], Any]) -> Callable[[Path, Version], Act]:
@@ -100,6 +103,15 @@ ACTS: dict[str, Kind] = {
     "plate_from_positions over another plate": Kind(
         act=lambda folder, version: _from_other_stores(folder, version, overwrite=True), versions=("0.4",)
     ),
+}
+ACTS |= {
+    f"{name}, below consolidated metadata": evolve(ACTS[name], consolidated=("A/1", "A", ""))
+    for name in (
+        "rename_channel in 12 positions",
+        "rename_well",
+        "rename_well to a new row, with edits in it",
+        "remove_position, the last of its well",
+    )
 }
 """By name. Whatever is added here is killed at each of its points by all tests of crashes of plates."""
 
@@ -169,6 +181,8 @@ def unaccounted(store: Path, snapshot: nf.Snapshot) -> set[str]:
     """Files and empty directories that no document accounts for; and those that are accounted for and not there."""
     row = ".zgroup" if snapshot.version == "0.4" else "zarr.json"
     wanted = set(snapshot.documents) | {f"{well.path.partition('/')[0]}/{row}" for well in snapshot.root.wells}
+    if snapshot.version == "0.4":  # beside .zmetadata zarr-python puts .zattrs
+        wanted |= {f"{node}/{name}".lstrip("/") for node in holders(store) for name in (".zmetadata", ".zattrs")}
     chunks = {f"{path}/0/{'' if snapshot.version == '0.4' else 'c/'}0/0/0" for path in images_in(snapshot.root)}
     return set(files_below(store)) ^ (wanted | chunks)
 
@@ -213,6 +227,8 @@ def trial_of(version: Version, name: str, folder: Path) -> Trial:
     start.mkdir()
     if kind.start is not None:
         nf.create(start / STORE, kind.start(), version=version)
+    if kind.consolidated:
+        consolidate(start / STORE, *kind.consolidated)
     act = kind.act(folder, version)
     before, store = state(start / STORE), copied(start, folder / "trial")
     count = points_of(act, store)

@@ -16,7 +16,6 @@ from zarr.storage import LocalStore, MemoryStore, StorePath
 import ngff_fn as nf
 from ngff_fn.effects.address import address_below, address_of
 from ngff_fn.effects.arrays import open_array, read_tile, to_numpy
-from ngff_fn.effects.consolidated import refuse_consolidated
 from ngff_fn.effects.groups import children, open_group
 from ngff_fn.effects.memory import MemoryFiles, memory_of
 from ngff_fn.errors import DocumentError, InvalidValueError, NgffError, StoreNotFoundError, WrongTypeError
@@ -164,21 +163,6 @@ def hierarchy(root: Path, version: str) -> Path:
     return root / (".zmetadata" if version == "0.4" else "zarr.json")
 
 
-def refuse_creation(path: Path, version: Any) -> None:
-    """What a creation asks for before it begins."""
-    nothing = nf.open_ome_zarr(path, layout="fov", mode="w-", axes="yx", version=version)
-    refuse_consolidated(address_of(path), nf.diff(nothing, image()))
-
-
-@pytest.mark.filterwarnings("ignore:Consolidated metadata")
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("path", ["image.zarr", "inner/image.zarr"])
-def test_creating_below_consolidated_metadata_is_refused(path: str, version: Any, tmp_path: Path) -> None:
-    hierarchy(tmp_path / "root.zarr", version)
-    with pytest.raises(nf.UnsupportedError, match="consolidated metadata"):
-        refuse_creation(tmp_path / "root.zarr" / path, version)
-
-
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_replacing_a_group_with_consolidated_metadata_takes_them_away(version: Any, tmp_path: Path) -> None:
@@ -195,12 +179,10 @@ def test_a_document_above_that_cannot_be_read_is_refused_with_its_place(text: by
     zarr.open_group(root, mode="w", zarr_format=3)
     nf.create(root / "image.zarr", image(), version="0.5")
     (root / "zarr.json").write_bytes(text)
-    for act in (
-        lambda: nf.update(root / "image.zarr", lambda value: nf.set_scale(value, x=2.0)),
-        lambda: refuse_creation(root / "new.zarr", "0.5"),
-    ):
-        with pytest.raises(DocumentError, match=r"root.zarr/zarr.json: "):
-            act()
+    with pytest.raises(DocumentError, match=r"root.zarr/zarr.json: "):
+        nf.update(root / "image.zarr", lambda value: nf.set_scale(value, x=2.0))
+    with pytest.raises(DocumentError, match=r"root.zarr/zarr.json: "):
+        nf.create(root / "new.zarr", image(), version="0.5")
 
 
 KILLED_AFTER_THE_MOMENT = """

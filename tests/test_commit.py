@@ -269,14 +269,6 @@ def test_an_unknown_durability_is_refused(store: Path) -> None:
         nf.commit(store, nf.diff(base, base.root), durability="ram")  # type: ignore[arg-type]
 
 
-def test_consolidated_metadata_above_the_image_is_refused_with_the_cure(store: Path) -> None:
-    zarr.consolidate_metadata(store)
-    before = files_below(store)
-    with pytest.raises(nf.UnsupportedError, match="consolidated metadata"):
-        nf.update(store, c.set_scale(y=2.0))
-    assert files_below(store) == before
-
-
 def test_sharding_is_refused_where_the_version_has_none(tmp_path: Path) -> None:
     image = nf.image_from(DATA, axes="cyx", channel_names=["a", "b"], chunks=(1, 3, 4), shards_ratio=(1, 2, 2))
     with pytest.raises(nf.NgffError, match="shard"):
@@ -376,16 +368,6 @@ def test_a_store_in_memory_goes_the_same_way(version: Any, path: str) -> None:
     nf.create(store, nf.image_from(DATA[0], axes="yx"), version=version, overwrite=True)
     np.testing.assert_array_equal(nf.to_numpy(store, "0"), DATA[0])
     assert not [key for key in memory._store_dict if "ngff_fn/" in key]
-
-
-def test_an_image_is_not_created_below_consolidated_metadata(version: Any, tmp_path: Path) -> None:
-    home = zarr.open_group(tmp_path / "home.zarr", mode="w", zarr_format=2 if version == "0.4" else 3)
-    home.create_group("x")
-    zarr.consolidate_metadata(tmp_path / "home.zarr")
-    before = files_below(tmp_path)
-    with pytest.raises(nf.UnsupportedError, match="consolidated metadata"):
-        nf.create(tmp_path / "home.zarr" / "image", nf.image_from(DATA[0], axes="yx"), version=version)
-    assert files_below(tmp_path) == before
 
 
 @pytest.mark.parametrize("plan", [None, "plan", 3])

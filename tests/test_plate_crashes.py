@@ -16,6 +16,7 @@ import pytest
 
 import ngff_fn as nf
 from ngff_fn.records.snapshot import Version
+from tests.consolidation import holders, is_true, resolves
 from tests.crashes import killed_at, names_in
 from tests.plate_crashes import (
     EACH_KIND_ONCE,
@@ -58,6 +59,7 @@ def test_a_killed_writer_of_a_plate_leaves_before_or_after(
         now = state(store)
         assert now in (trial.before, trial.after), f"point {point} of {trial.points}"
         seen.add(now == trial.after)
+        assert all(resolves(store, node, version) for node in holders(store)), f"point {point} of {trial.points}"
         next_writer(store)
         assert_nothing_is_left(store, after_next(now), f"point {point} of {trial.points}")
     assert seen == {False, True}
@@ -69,6 +71,7 @@ def assert_nothing_is_left(store: Path, wanted: State, where: str) -> None:
     """The store is what is wanted, and no file is there that is not part of it."""
     snapshot = nf.open_ome_zarr(store)
     assert seen_in(snapshot) == wanted, where
+    assert all(is_true(store / node, snapshot.version) for node in holders(store)), where
     assert unaccounted(store, snapshot) == set(), where
     assert names_in(store.parent) == [STORE], where
 

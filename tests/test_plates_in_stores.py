@@ -572,62 +572,6 @@ def test_the_channels_of_a_plate_are_those_of_its_first_position_that_was_read(s
 # --- refused
 
 
-def consolidate(node: Path, version: str) -> None:
-    """As another program would have left it; what it says does not matter here."""
-    if version == "0.4":
-        (node / ".zmetadata").write_text('{"zarr_consolidated_format": 1, "metadata": {}}')
-        return
-    text = json.loads((node / "zarr.json").read_text())
-    text["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": {}}
-    (node / "zarr.json").write_text(json.dumps(text))
-
-
-BELOW = {
-    "the scale of an image": c.update_at("A/1/0", c.set_scale(x=3.0)),
-    "a position": c.add_position("A/1/9", small_image(9)),
-    "a position less": c.remove_position("A/1/0"),
-}
-
-
-@pytest.mark.parametrize("name", BELOW)
-@pytest.mark.parametrize("node", ["", "A", "A/1"])
-def test_what_is_below_consolidated_metadata_is_not_written_and_the_cure_is_said(
-    node: str, name: str, store: Path, version: str
-) -> None:
-    consolidate(store / node, version)
-    before = files_below(store)
-    with pytest.raises(nf.UnsupportedError, match="Remove it") as refused:
-        nf.update(store, BELOW[name])
-    key = ".zmetadata" if version == "0.4" else "zarr.json"
-    assert f"plate.zarr/{node}/{key}".replace("//", "/") in str(refused.value)
-    assert files_below(store) == before
-
-
-@pytest.mark.parametrize("edit", [c.rename_well("A/1", "C/1"), c.remove_well("A/1"), c.add_well("C", "1")])
-def test_wells_of_a_plate_with_consolidated_metadata_stay_where_they_are(
-    edit: Callable[[Any], Any], store: Path, version: str
-) -> None:
-    consolidate(store, version)
-    before = files_below(store)
-    with pytest.raises(nf.UnsupportedError, match="Remove it"):
-        nf.update(store, edit)
-    assert files_below(store) == before
-
-
-def test_consolidated_metadata_of_a_well_is_not_in_the_way_of_another_well(store: Path, version: str) -> None:
-    consolidate(store / "B/3", version)
-    committed(store, c.update_at("A/1/0", c.set_scale(x=3.0)), c.rename_well("A/2", "A/8"))
-
-
-@pytest.mark.parametrize("node", ["A/1", "A/1/0"])
-def test_consolidated_metadata_in_a_renamed_well_does_not_go_out_of_date(node: str, store: Path, version: str) -> None:
-    consolidate(store / node, version)
-    before = files_below(store)
-    with pytest.raises(nf.UnsupportedError, match="Remove it"):
-        nf.update(store, c.rename_well("A/1", "A/9"), c.update_at("A/9/0", c.set_scale(x=3.0)))
-    assert files_below(store) == before
-
-
 INCOMING = {
     "a new well": (c.add_well("A", "3"), "A/3"),
     "a position in a new well": (c.add_position("A/3/0", small_image(9)), "A/3"),

@@ -24,6 +24,19 @@ def carry_beside(place: Place, files: Files, target: str, version: Version) -> N
     UnsupportedError
         Where they would change their Zarr format.
     """
+    source, names = beside(place, version)
+    for name in names:
+        copy_tree(source, joined(place.path, name), files, joined(target, name), link=False)
+
+
+def beside(place: Place, version: Version) -> tuple[Files, list[str]]:
+    """The files of a place, and the names of the groups and files that lie beside the image's levels there.
+
+    Raises
+    ------
+    UnsupportedError
+        Where they would change their Zarr format.
+    """
     source = files_of(place.home)
     documents = {key: text for key in NODE_DOCUMENTS if (text := source.read(joined(place.path, key))) is not None}
     listed = {path.split("/")[0] for path in _listed(documents, place, source)} if documents else set()
@@ -32,8 +45,7 @@ def carry_beside(place: Place, files: Files, target: str, version: Version) -> N
     if foreign and is_v3 != (version == "0.5"):
         message = f"{', '.join(sorted(foreign))} beside the image would have to change the Zarr format."
         raise UnsupportedError(Problem(joined(place.home, place.path), f"{message} Leave them behind with detach()."))
-    for name in foreign:
-        copy_tree(source, joined(place.path, name), files, joined(target, name), link=False)
+    return source, foreign
 
 
 def _listed(documents: dict[str, bytes], place: Place, source: Files) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.consolidated import refuse_consolidated
+from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
 from ngff_fn.effects.read import check_replaceable, read_snapshot
@@ -43,7 +43,7 @@ class Committed:
     Parameters
     ----------
     plan
-        What was carried out; ``operations`` are its.
+        What was carried out; ``operations`` are its. Where groups hold consolidated metadata, it puts those too.
     place
         Where.
     moment
@@ -122,6 +122,9 @@ def commit(
         A plan from another store.
     StoreError
         A plan from a snapshot that was opened for reading, a store that is read-only or fails.
+    DocumentError, UnsupportedError
+        Consolidated metadata, at or above what changes, that are no JSON or of an unknown kind: they are part of the
+        commit, and could not be kept true.
 
     >>> import zarr
     >>> from ngff_fn.effects.read import open_ome_zarr
@@ -146,12 +149,12 @@ def commit(
     )
     if not plan.operations:
         return Committed(plan=plan, place=plan.base.origin)
-    refuse_consolidated(work.address, plan)
-    if plan.base.mode in ("w", "w-"):
-        return Committed(plan=plan, place=plan.base.origin, moment=create_new(work))
+    work = with_consolidated(work)
+    if is_new:
+        return Committed(plan=work.plan, place=plan.base.origin, moment=create_new(work))
     clean_beside(work.address.files)
     moment = by_documents(work) if only_documents(plan) else by_stage(work)
-    return Committed(plan=plan, place=plan.base.origin, moment=moment)
+    return Committed(plan=work.plan, place=plan.base.origin, moment=moment)
 
 
 def create(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 
+from ngff_fn.effects.moment import compare_above, happen
 from ngff_fn.effects.read import exists
-from ngff_fn.effects.record import STAGE
+from ngff_fn.effects.record import STAGE, Exchange, Move
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, Bench, clean, recover
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.errors import NgffError, Problem, StoreExistsError, UnsupportedError
+from ngff_fn.plan.operations import CreateNode
 from ngff_fn.records.paths import joined
 
 
@@ -31,9 +33,13 @@ def create_new(work: Work) -> str:
         with ExitStack() as locks:
             _lock(locks, work, files)
             _refuse_occupied(work)
-            _put_in_place(files, root, target, durable=work.durable)
-            bench.release()
-            _tidy(files, stage, durable=False)
+            if work.above:  # and so inside of a hierarchy
+                compare_above(work)
+                happen(work, [_in_place(work, root, target), *work.above], bench)
+            else:
+                _put_in_place(files, root, target, durable=work.durable)
+                bench.release()
+                _tidy(files, stage, durable=False)
     except BaseException:
         bench.release()
         with suppress(NgffError), files.lock(LOCK_TIMEOUT):
@@ -66,6 +72,25 @@ def _put_in_place(files: Files, root: str, target: str, *, durable: bool) -> Non
         files.move(root, target)
     if durable:
         files.sync([target.rpartition("/")[0]])
+
+
+def _in_place(work: Work, root: str, target: str) -> Move | Exchange:
+    """The same as a step of a record, which can be told to be done by a document that is another one after it."""
+    files = work.files
+    if not files.names(target):
+        return Move(source=root, target=target)
+    keys = (
+        joined(each.path, name)
+        for each in work.plan.operations
+        if isinstance(each, CreateNode)
+        for name in each.documents
+    )
+    for key in keys:
+        text = files.read(joined(root, key))
+        if text is not None and files.read(joined(target, key)) != text:
+            return Exchange(staged=root, target=target, documents=((key, text),))
+    message = "what is there has the same documents as what shall replace it, below consolidated metadata."
+    raise UnsupportedError(Problem(joined(files.identity, target), f"{message} Remove it first, then create it."))
 
 
 def _tidy(files: Files, stage: str, *, durable: bool) -> None:

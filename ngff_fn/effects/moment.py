@@ -37,6 +37,7 @@ def compare(work: Work) -> None:
     if changed:
         cure = "Open the store again and run the edits on its new value, as update() does."
         raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
+    compare_above(work)
     created = {
         operation.path
         for operation in work.plan.operations
@@ -48,6 +49,14 @@ def compare(work: Work) -> None:
             work.refuse_in_the_way(path)
 
 
+def compare_above(work: Work) -> None:
+    """Refuse where consolidated metadata above the plan's root have changed since the commit began."""
+    changed = [put.key for put in work.above if work.files.read(put.key) != put.before]
+    if changed:
+        message = "it has changed since the commit began. Commit again, as update() does."
+        raise ConflictError(*(Problem(joined(work.files.identity, key), message) for key in changed))
+
+
 def by_documents(work: Work) -> str:
     """Documents alone: one is replaced, and that is the moment; several go through a record."""
     files, path = work.address.files, work.address.path
@@ -55,9 +64,10 @@ def by_documents(work: Work) -> str:
     with files.lock(LOCK_TIMEOUT):
         clear_workshop(files, durable=work.durable)
         compare(work)
-        if len(puts) == 1:
+        if len(puts) == 1 and not work.above:
             return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
-        return _happen(work, [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts])
+        steps = [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts]
+        return happen(work, [*steps, *work.above])
 
 
 def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
@@ -96,7 +106,7 @@ def by_stage(work: Work) -> str:
             _refuse_changed_trees(work, staged, bench)
             refuse_unwritable(files, [*staged.direct, *staged.steps])
             carry_out_directly(files, staged.direct, durable=work.durable)
-            return _happen(work, staged.steps, bench)
+            return happen(work, staged.steps, bench)
     except BaseException:
         bench.release()
         with suppress(NgffError), files.lock(LOCK_TIMEOUT):
@@ -140,7 +150,7 @@ def _refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
         raise ConflictError(*(Problem(path, message) for path in changed))
 
 
-def _happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
+def happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
     """The moment, and what follows it; the lock is held."""
     files = work.address.files
     record = publish(files, steps, durable=work.durable)

@@ -36,6 +36,8 @@ class Work:
     memory_limit: int | None
     durable: bool
     atomic_pixels: bool
+    above: tuple[Put, ...] = ()
+    """Documents of groups above the plan's root: consolidated metadata."""
 
     @property
     def files(self) -> Files:
@@ -46,10 +48,19 @@ class Work:
         """A path of the plan, seen from the outermost group."""
         return joined(self.address.path, path)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether a whole store is created, or replaced."""
+        return self.plan.base.mode in ("w", "w-")
+
+    @property
+    def marker(self) -> str:
+        """The document that makes a group one."""
+        return ".zgroup" if self.plan.base.version == "0.4" else "zarr.json"
+
     def is_group(self, path: str) -> bool:
         """Whether there is a group at a path of the plan."""
-        names = (".zgroup",) if self.plan.base.version == "0.4" else ("zarr.json",)
-        return any(self.files.signature(joined(self.at(path), name)) is not None for name in names)
+        return self.files.signature(joined(self.at(path), self.marker)) is not None
 
     def refuse_in_the_way(self, path: str) -> None:
         """Refuse where something is that the plan does not know."""
@@ -192,7 +203,7 @@ class _Stager:
         self._documents_and_moves(gone)
         for retire in retires:
             if retire.bare:
-                self._retire_bare(retire.path, {*gone, *(move.path for move in moves.values())})
+                self._retire_bare(retire.path)
         return self._ordered()
 
     def _ordered(self) -> tuple[list[Step], list[Step]]:
@@ -201,7 +212,8 @@ class _Stager:
         if self.work.atomic_pixels or not keeps_shapes or steps.retired or steps.new or steps.exchanges:
             return [], steps.in_order()
         # The documents of the arrays first: from then on, no plan that was computed from the old pixels applies.
-        arrays = [step for step in steps.documents if isinstance(step, Put) and _parent(step.key) != self.work.at("")]
+        written = {self.work.at(write.path) for write in self.writes}
+        arrays = [step for step in steps.documents if isinstance(step, Put) and _parent(step.key) in written]
         return [*arrays, *steps.chunks], [step for step in steps.documents if step not in arrays]
 
     def _new_node(self, path: str) -> str:
@@ -238,14 +250,11 @@ class _Stager:
         self.steps.retired.append(Move(source=work.at(move.path), target=self._place("retired")))
         return [path for path in gone if not path.startswith(f"{move.target}/")]
 
-    def _retire_bare(self, path: str, gone: set[str]) -> None:
+    def _retire_bare(self, path: str) -> None:
         """A group that says nothing goes with the last that was in it; whatever else is there keeps it."""
-        target = self.work.at(path)
-        names = {name for name, _ in self.work.files.names(target)}
-        own = {name for name in names if f"{path}/{name}" not in gone}
-        marker = ".zgroup" if self.work.plan.base.version == "0.4" else "zarr.json"
-        if own == {marker} and not says_anything(self.work.files.read(joined(target, marker)) or b""):
-            self.steps.retired.append(Move(source=joined(target, marker), target=self._place("retired")))
+        if is_left_bare(self.work, path):
+            marker = joined(self.work.at(path), self.work.marker)
+            self.steps.retired.append(Move(source=marker, target=self._place("retired")))
 
     def _place(self, kind: str) -> str:
         return joined(self.bench, f"{kind}{next(self.names)}")
@@ -308,6 +317,7 @@ class _Stager:
         work = self.work
         for put in self.puts.values():
             self.steps.documents.append(Put(key=work.at(put.key), before=put.before, text=put.text))
+        self.steps.documents += work.above
         for path in gone:
             self.steps.retired.append(Move(source=work.at(path), target=self._place("retired")))
 
@@ -375,6 +385,14 @@ def _shrinks(base: ArraySpec, array: ArraySpec) -> bool:
 def _write_documents(files: Files, path: str, create: CreateNode) -> None:
     for name, text in create.documents.items():
         files.write(joined(path, name), text)
+
+
+def is_left_bare(work: Work, path: str) -> bool:
+    """Whether nothing is left at a path, once the plan is carried out, but a group that says nothing."""
+    gone = {each.path for each in work.plan.operations if isinstance(each, RetireNode | MoveNode)}
+    names = {name for name, _ in work.files.names(work.at(path))}
+    left = {name for name in names if joined(path, name) not in gone}
+    return left == {work.marker} and not says_anything(work.files.read(joined(work.at(path), work.marker)) or b"")
 
 
 def says_anything(text: bytes) -> bool:

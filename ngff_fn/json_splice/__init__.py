@@ -7,10 +7,12 @@ writing     value -> text, in a style; the style of new documents
 document    the style of a text that is there: how its lists and objects are set
 edits       Put, Remove, Insert, Move; ``splice`` carries them out
 comparison  (old value, new value) -> edits
+members     the members of one object as a whole, by their texts
 """
 
 from ngff_fn.json_splice.comparison import change, differences
 from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice, spliced
+from ngff_fn.json_splice.members import Kept, Member, with_members
 from ngff_fn.json_splice.syntax import JsonSyntaxError, parse
 from ngff_fn.json_splice.writing import Pointer, dump, place
 
@@ -18,6 +20,8 @@ __all__ = [
     "Edit",
     "Insert",
     "JsonSyntaxError",
+    "Kept",
+    "Member",
     "Move",
     "Pointer",
     "Put",
@@ -29,4 +33,5 @@ __all__ = [
     "place",
     "splice",
     "spliced",
+    "with_members",
 ]

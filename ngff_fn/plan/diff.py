@@ -103,14 +103,15 @@ def applied(plan: Plan) -> Documents:
     texts = dict(plan.base.documents.items())
     if moved or retired:
         texts = {moved_path(key, moved): text for key, text in texts.items()}
-        texts = {key: text for key, text in texts.items() if not _is_in(key, retired)}
+        texts = {key: text for key, text in texts.items() if not is_in(key, retired)}
     for operation in plan.operations:
         match operation:
             case CreateNode():
                 prefix = f"{operation.path}/" if operation.path else ""
                 texts.update({prefix + name: text for name, text in operation.documents.items()})
             case PutDocument():
-                texts[operation.key] = operation.text
+                if operation.before is None or operation.key in texts:  # what was not read is in no snapshot either
+                    texts[operation.key] = operation.text
             case MoveNode() | RetireNode() | WriteArray():
                 pass
             case _:
@@ -148,7 +149,12 @@ def moved_path(path: str, moved: Mapping[str, str]) -> str:
     return path
 
 
-def _is_in(path: str, nodes: Container[str]) -> bool:
+def is_in(path: str, nodes: Container[str]) -> bool:
+    """Whether a path is that of one of some nodes, or below one.
+
+    >>> is_in("A/1/0", {"A/1"}), is_in("A/10", {"A/1"})
+    (True, False)
+    """
     parts = path.split("/")
     return any("/".join(parts[:depth]) in nodes for depth in range(1, len(parts) + 1))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 
 def joined(*parts: str) -> str:
     """Paths below one another; empty parts are nothing.
@@ -10,3 +12,23 @@ def joined(*parts: str) -> str:
     'A/1/0'
     """
     return "/".join([part for part in parts if part])
+
+
+def parent(path: str) -> str:
+    """The path one level up; of a document: the node that it belongs to.
+
+    >>> parent("A/1/.zattrs"), parent("A")
+    ('A/1', '')
+    """
+    return path.rpartition("/")[0]
+
+
+def and_above(path: str) -> Iterator[str]:
+    """A path and those above it, but for the root.
+
+    >>> list(and_above("A/1/0"))
+    ['A/1/0', 'A/1', 'A']
+    """
+    while path:
+        yield path
+        path = parent(path)
