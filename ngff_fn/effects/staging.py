@@ -4,7 +4,6 @@ rebuilt.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from itertools import chain
@@ -15,6 +14,7 @@ from attrs import Factory, define, frozen
 from ngff_fn.effects.carry import carry_beside
 from ngff_fn.effects.pixels import blank_units, stage_pixels, written_units
 from ngff_fn.effects.record import Exchange, Move, Put, Step
+from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.trees import copy_tree
 from ngff_fn.effects.units import is_unit_name, present_units, unit_key
@@ -385,25 +385,6 @@ def _shrinks(base: ArraySpec, array: ArraySpec) -> bool:
 def _write_documents(files: Files, path: str, create: CreateNode) -> None:
     for name, text in create.documents.items():
         files.write(joined(path, name), text)
-
-
-def is_left_bare(work: Work, path: str) -> bool:
-    """Whether nothing is left at a path, once the plan is carried out, but a group that says nothing."""
-    gone = {each.path for each in work.plan.operations if isinstance(each, RetireNode | MoveNode)}
-    names = {name for name, _ in work.files.names(work.at(path))}
-    left = {name for name in names if joined(path, name) not in gone}
-    return left == {work.marker} and not says_anything(work.files.read(joined(work.at(path), work.marker)) or b"")
-
-
-def says_anything(text: bytes) -> bool:
-    """Whether a document of a group says more than that it is one."""
-    try:
-        members = json.loads(text)
-    except (ValueError, RecursionError):
-        return True
-    return not isinstance(members, dict) or any(
-        value for key, value in members.items() if key not in ("zarr_format", "node_type")
-    )
 
 
 def _parent(key: str) -> str:
