@@ -68,10 +68,11 @@ def read(store: Path) -> list[Any]:
     """Channel names, scale and translation of every position."""
     import ngff_fn as nf
 
-    plate = nf.open_ome_zarr(store).root
+    plate: Any = nf.open_ome_zarr(store).root
     return [
         (nf.channel_names(image), nf.scale(image), nf.effective_translation(image, 0))
         for _, image in nf.positions(plate)
+        if isinstance(image, nf.Image)
     ]
 
 
@@ -225,7 +226,7 @@ def first_time(function: str, store: Path) -> dict[str, float]:
     """Seconds and bytes that a function takes in a process of its own, above what it has after importing."""
     # By a small process in between: the peak of a process begins with that of the one which started it.
     start = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
-    command = [sys.executable, "-c", start, sys.executable, "-c", _FIRST, function, store]
+    command = [sys.executable, "-c", start, sys.executable, "-c", _FIRST, function, str(store)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -12,7 +12,7 @@ from attrs import evolve
 from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
 from ngff_fn.codecs.parts import Part, sections_of
-from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well
+from ngff_fn.codecs.plates import BF2RAW, read_collection, read_plate, read_well, sound_well
 from ngff_fn.codecs.versions import ome_part, root_attributes, version_of
 from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import FrozenMap
@@ -49,6 +49,9 @@ def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | No
     >>> child_paths({".zattrs": b'{"well": {"images": [{"path": "0"}, {"path": "1"}]}}'})
     ('0', '1')
     """
+    known = sound_well(documents, "0.5" if "zarr.json" in documents else "0.4")
+    if known is not None:
+        return tuple([each.path for each in known.fields])
     problems: list[Problem] = []
     version, attributes = root_attributes(documents, problems)
     refuse(problems, DocumentError)
@@ -159,20 +162,28 @@ class _Reading:
         own = Below(self.documents, path)
         if not any(name in own for name in _GROUP):
             return Unread(path=path)
+        well = sound_well(own, self.version)
+        if well is None:
+            well = self._noted_well(path, own)
+        if well is None:
+            return Unread(path=path)
+        extra = sections_of({**dict(well.extra.items()), "entry": entry})
+        return Well(path=path, fields=self._fields(path, well), source=self._place(path), extra=extra)
+
+    def _noted_well(self, path: str, own: Below) -> Well | None:
+        """What the documents of a well say, with what is wrong with them; None where it is left unread."""
         noted: list[Problem] = []
         _, attributes = root_attributes(own, noted)
         ome = None if attributes is None else ome_part(attributes, self.version)
         if attributes is None or ome is None or "well" not in ome.value:
             self._note(path, "the plate lists it as a well, and its documents do not describe one; it is left unread.")
-            return Unread(path=path)
+            return None
         well = read_well(Part(attributes.value, "", noted), self.version)
         self.problems += [evolve(each, location=f"{path}/ {each.location}", kind="lenient") for each in noted]
         if any(each.kind == "error" for each in noted):
             self._note(path, "its list of fields cannot be read, and the well is left unread.")
-            return Unread(path=path)
-        fields = self._fields(path, well)
-        extra = sections_of({**dict(well.extra.items()), "entry": entry})
-        return Well(path=path, fields=fields, source=self._place(path), extra=extra)
+            return None
+        return well
 
     def _image(self, path: str, relative: str) -> Image | Unread:
         if not self._is_group(path):
