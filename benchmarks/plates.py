@@ -2,9 +2,9 @@
 
     python -m benchmarks.plates [--memory /dev/shm] [--positions 864 3456] [--version 0.4 0.5] [--rounds 3]
 
-Needs the extra ``peers`` (Python 3.12 or newer). Both sides make the same plate: wells of nine fields, each with an array
-of two channels that holds zeros, so that no chunk is written, and a translation of its own. What is printed is the best
-of the rounds of each side, per plate and per position; each change of ours is one commit.
+Needs the extra ``peers`` (Python 3.12 or newer). Both sides make the same plate: wells of nine fields, each with an
+array of two channels that holds zeros, so that no chunk is written, and its own translation. What is printed is the
+best of the rounds of each side, per plate and per position; each change of ours is one commit.
 """
 
 from __future__ import annotations

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from attrs import evolve
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.arrays import BIG, UNREAD
-from ngff_fn.codecs.converters import converter, write_once
+from ngff_fn.codecs.converters import Itself, converter, write_anew, write_once
 from ngff_fn.codecs.decoding import read_group
 from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
@@ -65,9 +66,10 @@ def encode_group(
     edits = None if before is None else scalar_edits(before, image, _inside(old, pointer), pointer)
     if edits is not None and key in onto:
         return {**marker, key: _edited(onto, key, edits, old)}
-    write = write_once(version)
+    write = write_once(version) if key in onto else write_anew(version)
     wanted = write_image(image, version, write)
-    before = before or _understood(onto, version)
+    if before is None and key in onto:
+        before = _understood(onto, version)
     read = {} if before is None else write_image(before, version, write)
     return {**marker, key: _attributes_onto(onto, key, old, read, wanted)}
 
@@ -150,18 +152,35 @@ def encode_array(
     >>> sorted(encode_array(SQUARE.levels[0], SQUARE.axes, "0.4", revision="00ff"))
     ['.zarray', '.zattrs']
     """
-    onto = onto or {}
-    attributes = thaw(level.extra.get("attributes", EMPTY))
+    names, attributes = tuple([axis.name for axis in axes]), level.extra.get("attributes", EMPTY)
+    if not onto and revision is None and not attributes:
+        return dict(_new_array(Itself(level.array), names, version))
+    return _array_documents(level.array, names, version, onto or {}, thaw(attributes), revision)
+
+
+@lru_cache(maxsize=16)
+def _new_array(array: Itself, names: tuple[str, ...], version: Version) -> dict[str, bytes]:
+    """The documents of an array about which there is nothing else to say: many images of a new plate have the same."""
+    return _array_documents(array.part, names, version, {}, {}, None)
+
+
+def _array_documents(  # noqa: PLR0917 — what two functions above it have
+    array: ArraySpec,
+    names: tuple[str, ...],
+    version: Version,
+    onto: Mapping[str, bytes],
+    attributes: dict[str, Any],
+    revision: str | None,
+) -> dict[str, bytes]:
     if version == "0.4":
         old = _original(onto, ".zarray")
-        texts = {".zarray": _text(onto, ".zarray", old, _array(level.array, version, old))}
+        texts = {".zarray": _text(onto, ".zarray", old, _array(array, version, old))}
         said = _original(onto, ".zattrs")
         merged = _attributes(said or {}, attributes, revision)
         if merged or ".zattrs" in onto:
             texts[".zattrs"] = _text(onto, ".zattrs", said, merged)
         return texts
-    names = tuple(axis.name for axis in axes)
-    array = level.array if level.array.dimension_names is not None else evolve(level.array, dimension_names=names)
+    array = array if array.dimension_names is not None else evolve(array, dimension_names=names)
     old = _original(onto, "zarr.json")
     new = _array(array, version, old)
     merged = _attributes(new.get("attributes", {}), attributes, revision)
