@@ -17,7 +17,7 @@ from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, enco
 from ngff_fn.codecs.hierarchy import child_paths, childless, decode_root, snapshot_from
 from ngff_fn.codecs.labels import label_paths
 from ngff_fn.codecs.levels import path_clashes, path_fault
-from ngff_fn.codecs.texts import token
+from ngff_fn.codecs.texts import reading, token
 from ngff_fn.codecs.versions import version_of
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "level_paths",
     "path_clashes",
     "path_fault",
+    "reading",
     "snapshot_from",
     "token",
     "version_of",

@@ -7,7 +7,7 @@ The versions differ in where the attributes of a group are, and in the documents
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -16,9 +16,10 @@ from ngff_fn.codecs.axes import read_axis
 from ngff_fn.codecs.channels import read_channel, read_window
 from ngff_fn.codecs.images import Write, read_image, write_image
 from ngff_fn.codecs.levels import write_level
-from ngff_fn.codecs.onto import Number
+from ngff_fn.codecs.onto import Number, plain
 from ngff_fn.codecs.parts import Part, is_number, mapping, number, text, truth
 from ngff_fn.frozen_json import FrozenMap, thaw
+from ngff_fn.json_splice import Repeated
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
@@ -82,6 +83,40 @@ def write_once(version: Version) -> Write:
         return written[id(part)][1]
 
     return write
+
+
+def write_anew(version: Version) -> Write:
+    """As ``write_once``, for a document that is not there yet; axes and channels are written once for all of these.
+
+    The images of a new plate have the very same ones, as objects; equal ones may be spelled otherwise, 1 and 1.0.
+    """
+    write = write_once(version)
+
+    def anew(part: Any) -> Any:
+        is_repeated = type(part) is tuple and part and type(part[0]) in (Axis, Channel)
+        return _written(Itself(part), version) if is_repeated else write(part)
+
+    return anew
+
+
+class Itself:
+    """An object as a key: equal to itself alone."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Itself) and self.part is other.part
+
+    def __hash__(self) -> int:
+        return id(self.part)
+
+
+@lru_cache(maxsize=16)
+def _written(parts: Itself, version: Version) -> Repeated:
+    return Repeated(plain(write_once(version)(parts.part)))
 
 
 @cache

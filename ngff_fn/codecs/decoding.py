@@ -16,7 +16,7 @@ from ngff_fn.codecs.converters import converter
 from ngff_fn.codecs.images import sound_image
 from ngff_fn.codecs.levels import path_fault, read_path
 from ngff_fn.codecs.parts import Part, others_of, shown
-from ngff_fn.codecs.texts import document, once, sound_document, token
+from ngff_fn.codecs.texts import document, once_a_reading, sound_document, token
 from ngff_fn.codecs.versions import OURS, LayoutName, ome_part, root_attributes, stated_layout, version_of
 from ngff_fn.errors import DocumentError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap
@@ -135,11 +135,11 @@ def read_group(documents: Mapping[str, bytes], version: Version, problems: list[
 def sound_group(documents: Mapping[str, bytes], version: Version) -> Image | None:
     """The image of sound documents, as ``read_group`` reads it; None where that may note something."""
     if version == "0.5":
-        return once(documents["zarr.json"], _sound_group_v3) if "zarr.json" in documents else None
+        return once_a_reading(documents["zarr.json"], _sound_group_v3) if "zarr.json" in documents else None
     marker = sound_document(documents, ".zgroup")
     if marker is None or marker.get("zarr_format") != 2 or ".zattrs" not in documents:
         return None
-    return once(documents[".zattrs"], _sound_group_v2)
+    return once_a_reading(documents[".zattrs"], _sound_group_v2)
 
 
 def _sound_group_v2(text: bytes) -> Image | None:

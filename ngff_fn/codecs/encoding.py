@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from attrs import evolve
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
 from ngff_fn.codecs.arrays import BIG, UNREAD
-from ngff_fn.codecs.converters import converter, write_once
+from ngff_fn.codecs.converters import Itself, converter, write_anew, write_once
 from ngff_fn.codecs.decoding import read_group
 from ngff_fn.codecs.images import write_image
 from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.parts import Part
 from ngff_fn.codecs.plates import lacks_images, write_holder
 from ngff_fn.codecs.scalar_edits import scalar_edits
-from ngff_fn.codecs.texts import document
+from ngff_fn.codecs.texts import document, is_remembered
 from ngff_fn.codecs.versions import OURS
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, refuse
-from ngff_fn.frozen_json import EMPTY, thaw
+from ngff_fn.frozen_json import EMPTY, same, thaw
 from ngff_fn.json_splice import Edit, Pointer, differences, dump, spliced
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis
@@ -61,13 +63,14 @@ def encode_group(
     marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
     if ".zattrs" in onto and ".zgroup" not in onto:
         marker = {}
-    old = _original(onto, key)
+    old = _original(onto, key) if before is None or key not in onto else _read_again(onto, key)
     edits = None if before is None else scalar_edits(before, image, _inside(old, pointer), pointer)
     if edits is not None and key in onto:
         return {**marker, key: _edited(onto, key, edits, old)}
-    write = write_once(version)
+    write = write_once(version) if key in onto else write_anew(version)
     wanted = write_image(image, version, write)
-    before = before or _understood(onto, version)
+    if before is None and key in onto:
+        before = _understood(onto, version)
     read = {} if before is None else write_image(before, version, write)
     return {**marker, key: _attributes_onto(onto, key, old, read, wanted)}
 
@@ -87,12 +90,13 @@ def encode_holder(
     marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
     if ".zattrs" in onto and ".zgroup" not in onto:
         marker = {}
-    old = _original(onto, key)
     # Where another program lists what has no images, the list goes on as it is.
-    apart = before is None or not lacks_images(before) or not _lists_them(old, key)
+    apart = before is None or not lacks_images(before) or not _lists_them(_original(onto, key), key)
     read = {} if before is None else write_holder(before, version, apart=apart)
     wanted = write_holder(node, version, apart=apart)
-    return {**marker, key: _attributes_onto(onto, key, old, read, wanted)}
+    if key in onto and same(read, wanted):  # as where only images below it change
+        return {**marker, key: onto[key]}
+    return {**marker, key: _attributes_onto(onto, key, _original(onto, key), read, wanted)}
 
 
 def _lists_them(old: Any, key: str) -> bool:
@@ -160,18 +164,35 @@ def encode_array(
     >>> sorted(encode_array(SQUARE.levels[0], SQUARE.axes, "0.4", revision="00ff"))
     ['.zarray', '.zattrs']
     """
-    onto = onto or {}
-    attributes = thaw(level.extra.get("attributes", EMPTY))
+    names, attributes = tuple([axis.name for axis in axes]), level.extra.get("attributes", EMPTY)
+    if not onto and revision is None and not attributes:
+        return dict(_new_array(Itself(level.array), names, version))
+    return _array_documents(level.array, names, version, onto or {}, thaw(attributes), revision)
+
+
+@lru_cache(maxsize=16)
+def _new_array(array: Itself, names: tuple[str, ...], version: Version) -> dict[str, bytes]:
+    """The documents of an array about which there is nothing else to say: many images of a new plate have the same."""
+    return _array_documents(array.part, names, version, {}, {}, None)
+
+
+def _array_documents(  # noqa: PLR0917 — what two functions above it have
+    array: ArraySpec,
+    names: tuple[str, ...],
+    version: Version,
+    onto: Mapping[str, bytes],
+    attributes: dict[str, Any],
+    revision: str | None,
+) -> dict[str, bytes]:
     if version == "0.4":
         old = _original(onto, ".zarray")
-        texts = {".zarray": _text(onto, ".zarray", old, _array(level.array, version, old))}
+        texts = {".zarray": _text(onto, ".zarray", old, _array(array, version, old))}
         said = _original(onto, ".zattrs")
         merged = _attributes(said or {}, attributes, revision)
         if merged or ".zattrs" in onto:
             texts[".zattrs"] = _text(onto, ".zattrs", said, merged)
         return texts
-    names = tuple(axis.name for axis in axes)
-    array = level.array if level.array.dimension_names is not None else evolve(level.array, dimension_names=names)
+    array = array if array.dimension_names is not None else evolve(array, dimension_names=names)
     old = _original(onto, "zarr.json")
     new = _array(array, version, old)
     merged = _attributes(new.get("attributes", {}), attributes, revision)
@@ -211,6 +232,21 @@ def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
         part.is_object()
     refuse(problems, DocumentError)
     return None if part is None else part.value
+
+
+def _read_again(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
+    """As ``_original``, of a document from which a record was read: that it is sound, or what it means, was asked then.
+
+    In half of the time, where it is not remembered: a change in each image of a plate asks for each document.
+    """
+    text = bytes(onto[key])
+    if is_remembered(text):
+        return _original(onto, key)
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return _original(onto, key)
+    return value if isinstance(value, dict) else _original(onto, key)
 
 
 def _inside(document: Any, pointer: Pointer) -> Any:

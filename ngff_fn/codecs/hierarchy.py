@@ -12,7 +12,7 @@ from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
 from ngff_fn.codecs.labels import read_labels
 from ngff_fn.codecs.parts import Part, sections_of
-from ngff_fn.codecs.plates import empty_wells, read_collection, read_plate, read_well, says_well
+from ngff_fn.codecs.plates import empty_wells, read_collection, read_plate, read_well, says_well, sound_well
 from ngff_fn.codecs.versions import root_attributes, stated_layout, version_of
 from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import FrozenMap
@@ -50,6 +50,9 @@ def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | No
     >>> child_paths({".zattrs": b'{"well": {"images": [{"path": "0"}, {"path": "1"}]}}'})
     ('0', '1')
     """
+    known = sound_well(documents, "0.5" if "zarr.json" in documents else "0.4")
+    if known is not None:
+        return tuple([each.path for each in known.fields])
     problems: list[Problem] = []
     version, attributes = root_attributes(documents, problems)
     refuse(problems, DocumentError)
@@ -181,19 +184,27 @@ class _Reading:
         own = Below(self.documents, path)
         if not any(name in own for name in _GROUP):
             return Unread(path=path)
+        well = sound_well(own, self.version)
+        if well is None:
+            well = self._noted_well(path, own)
+        if well is None:
+            return Unread(path=path)
+        extra = sections_of({**dict(well.extra.items()), "entry": entry})
+        return Well(path=path, fields=self._fields(path, well), source=self._place(path), extra=extra)
+
+    def _noted_well(self, path: str, own: Below) -> Well | None:
+        """What the documents of a well say, with what is wrong with them; None where it is left unread."""
         noted: list[Problem] = []
         _, attributes = root_attributes(own, noted)
         if attributes is None or not says_well(attributes, self.version):
             self._note(path, "the plate lists it as a well, and its documents do not describe one; it is left unread.")
-            return Unread(path=path)
+            return None
         well = read_well(Part(attributes.value, "", noted), self.version)
         self.problems += [evolve(each, location=f"{path}/ {each.location}", kind="lenient") for each in noted]
         if any(each.kind == "error" for each in noted):
             self._note(path, "its list of fields cannot be read, and the well is left unread.")
-            return Unread(path=path)
-        fields = self._fields(path, well)
-        extra = sections_of({**dict(well.extra.items()), "entry": entry})
-        return Well(path=path, fields=fields, source=self._place(path), extra=extra)
+            return None
+        return well
 
     def _image(self, path: str, relative: str, *, labelled: bool = True) -> Image | Unread:
         if not self._is_group(path):

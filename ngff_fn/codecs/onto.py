@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ngff_fn.frozen_json import same
+from ngff_fn.json_splice import Repeated
 
 _NAMES = ("path", "label", "name")
 """Members that elements of a list are known by, the first that is there."""
@@ -38,6 +39,8 @@ def plain(value: Any) -> Any:
     match value:
         case Number():
             return value.value
+        case Repeated():
+            return value
         case dict():
             return {key: plain(item) for key, item in value.items()}
         case list():

@@ -17,7 +17,9 @@ from ngff_fn.codecs.converters import converter
 from ngff_fn.codecs.labels import write_labels
 from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.parts import Part, is_integer, others_of, section, sections_of, shown, text
-from ngff_fn.codecs.versions import OURS, kept, ome_part
+from ngff_fn.codecs.texts import once_a_reading
+from ngff_fn.codecs.versions import OURS, kept, ome_part, root_attributes
+from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.image import Labels, Unread
@@ -36,6 +38,7 @@ _ACQUISITION = {
 }  # fmt: skip
 _TEXTS = ("name", "description")
 _LINE = frozenset({"name"})
+_OTHERS = frozenset({"plate", BF2RAW})
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -131,6 +134,33 @@ def read_well(attributes: Part, version: Version) -> Well:
         fields.append(Field(path=path, image=Unread(path=path), acquisition=acquisition, extra=extra))
     sections = {**_beyond(attributes, ome, version, ("well",)), "well": well.others(*_WELL)}
     return Well(path="", fields=tuple(fields), extra=sections_of(sections))
+
+
+def sound_well(documents: Mapping[str, bytes], version: Version) -> Well | None:
+    """The well of sound documents, as ``read_well`` reads it; None where that may note something, or it is no well.
+
+    The wells of a plate often have the very same document.
+    """
+    key, read = (".zattrs", _sound_well_v2) if version == "0.4" else ("zarr.json", _sound_well_v3)
+    return once_a_reading(documents[key], read) if key in documents else None
+
+
+def _sound_well_v2(text: bytes) -> Well | None:
+    return _sound_well({".zattrs": text})
+
+
+def _sound_well_v3(text: bytes) -> Well | None:
+    return _sound_well({"zarr.json": text})
+
+
+def _sound_well(documents: Mapping[str, bytes]) -> Well | None:
+    noted: list[Problem] = []
+    version, attributes = root_attributes(documents, noted)
+    ome = None if attributes is None else ome_part(attributes, version)
+    if attributes is None or ome is None or "well" not in ome.value or not ome.value.keys().isdisjoint(_OTHERS):
+        return None
+    well = read_well(attributes, version)
+    return None if noted else well
 
 
 def read_collection(attributes: Part, version: Version, paths: tuple[str, ...]) -> Collection:

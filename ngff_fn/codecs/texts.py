@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ T = TypeVar("T")
 _KEPT = 2**20  # bytes of a document that is remembered
 _MANY = 8  # things that are remembered: with more, memory is reused only after it has left the processor's caches
 _recent: OrderedDict[tuple[bytes, Any], tuple[Any]] = OrderedDict()
+_of_reading: ContextVar[dict[tuple[bytes, Any], tuple[Any]] | None] = ContextVar("_of_reading", default=None)
 
 
 def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) -> Part | None:
@@ -50,6 +53,11 @@ def _parsed(text: bytes) -> Any:
     return once(text, parse)
 
 
+def is_remembered(text: bytes) -> bool:
+    """Whether a document has just been parsed."""
+    return (text, parse) in _recent
+
+
 def once(text: bytes, read: Callable[[bytes], T]) -> T:
     """What ``read`` makes of a document, which must not be changed: it is remembered for a while.
 
@@ -65,6 +73,30 @@ def once(text: bytes, read: Callable[[bytes], T]) -> T:
             _forget_oldest()
         _recent[text, read] = (found,)
     return found
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """In here, what a document describes is remembered to the end.
+
+    The images of a plate are all asked for their levels first, so that these are read too, and then for the rest.
+    """
+    token = _of_reading.set({})
+    try:
+        yield
+    finally:
+        _of_reading.reset(token)
+
+
+def once_a_reading(text: bytes, read: Callable[[bytes], T]) -> T:
+    """As ``once``, for what becomes part of the value that is read: that may be remembered as long as this lasts."""
+    known = _of_reading.get()
+    if known is None:
+        return once(text, read)
+    found = known.get((text, read))
+    if found is None:
+        found = known[text, read] = (once(text, read),)
+    return found[0]
 
 
 def _forget_oldest() -> None:

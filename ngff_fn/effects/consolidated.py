@@ -39,6 +39,8 @@ def with_consolidated(work: Work) -> Work:
     """
     if work.is_new and not work.address.path:
         return work  # nothing is above, and what was there goes
+    if _stands_alone(work):
+        return work
     source = _as_it_will_be(work.files)
     nodes = _Nodes.of(work)
     holders = list(_holders(work, nodes, source))
@@ -48,6 +50,16 @@ def with_consolidated(work: Work) -> Work:
     made = [(holder, text) for holder in holders if (text := _made_true(work, holder, changes, source)) != holder.text]
     refuse_unwritable(work.files, [Put(key=holder.key, before=holder.text, text=text) for holder, text in made])
     return _joined_to(work, made)
+
+
+def _stands_alone(work: Work) -> bool:
+    """Whether documents of the outermost group alone change, and it holds none: as with most images."""
+    puts = [each for each in work.plan.operations if isinstance(each, PutDocument)]
+    if work.address.path or len(puts) < len(work.plan.operations) or any("/" in put.key for put in puts):
+        return False
+    if work.plan.base.version == "0.4":
+        return not work.files.exists(HOLDERS["0.4"]) and not work.files.exists(WORKSHOP)
+    return not any(MEMBER.encode() in text for put in puts for text in (put.before or b"", put.text))
 
 
 def _as_it_will_be(files: Files) -> Files | View:

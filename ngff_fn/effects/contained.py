@@ -23,6 +23,11 @@ class Contained:
         """Directories may be others from here on."""
         self._inside = {""}
 
+    def _made(self, path: str) -> None:
+        """A directory was made just now, so it is no link: it is inside if the one above it is."""
+        if path.rpartition("/")[0] in self._inside:
+            self._inside.add(path)
+
     def _full(self, key: str) -> str:
         if ".." in key and ".." in key.split("/"):
             raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))

@@ -169,6 +169,7 @@ class LocalFiles(Exclusive):
         self._writable(path)
         try:
             self.change(os.mkdir, self._named(path))
+            self._made(path)
         except FileExistsError:
             pass
         except FileNotFoundError:
@@ -296,13 +297,13 @@ class LocalFiles(Exclusive):
 
     def sync(self, paths: Iterable[str]) -> None:
         """Everything written at these files and directories survives a power cut from here on."""
-        names = list(dict.fromkeys(self._named(path) for path in paths))
-        if not names:
-            return
+        names: dict[str, None] = {}
         with self._errors(""):
-            if len(names) > SYNC_ALL_ABOVE and flush_file_system is not None:
-                self.change(flush, self.identity, flush_file_system)
-                return
+            for path in paths:
+                names[self._named(path)] = None
+                if len(names) > SYNC_ALL_ABOVE and flush_file_system is not None:
+                    self.change(flush, self.identity, flush_file_system)
+                    return
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
                     self.change(flush, name, flush_file)

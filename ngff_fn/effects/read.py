@@ -123,12 +123,13 @@ def read_snapshot(
     address: Address, mode: Mode, layout: LayoutName = "auto", select: tuple[str, ...] | None = None
 ) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
-    texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
     place = address.place
-    try:
-        decoded = codecs.decode_root(texts, place)
-    except NgffError as error:
-        raise error.located(f"{_where(address)}: ") from error
+    with codecs.reading():
+        texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
+        try:
+            decoded = codecs.decode_root(texts, place)
+        except NgffError as error:
+            raise error.located(f"{_where(address)}: ") from error
     return Snapshot(
         origin=place,
         version=decoded.version,

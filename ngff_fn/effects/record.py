@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
+from hashlib import sha256
 from typing import Any, TypeAlias, assert_never
 
 from attrs import frozen
@@ -18,7 +18,14 @@ STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
 DRAFT = f"{WORKSHOP}.draft"
 """The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
-_FORMAT = 1
+_FORMAT = 2
+
+
+@frozen
+class Digest:
+    """What a document was, in a record that was read."""
+
+    hexadecimal: str
 
 
 @frozen(kw_only=True)
@@ -26,7 +33,7 @@ class Put:
     """A document gets another text, if it still is what it was (None: not there)."""
 
     key: str
-    before: bytes | None
+    before: bytes | Digest | None
     text: bytes
 
 
@@ -61,18 +68,35 @@ class Record:
 # --- as a file
 
 
-def _text(data: bytes | None) -> Any:
-    return None if data is None else base64.b64encode(data).decode("ascii")
+def _text(data: bytes) -> str:
+    """Any bytes; those of ASCII as people read them."""
+    return data.decode("latin-1")
 
 
-def _bytes(text: Any) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
+def _bytes(text: Any) -> bytes:
+    if not isinstance(text, str):
+        message = f"{text!r} is no text"
+        raise TypeError(message)
+    return text.encode("latin-1")
+
+
+def _digest(before: bytes | Digest | None) -> str | None:
+    if isinstance(before, bytes):
+        return sha256(before).hexdigest()
+    return None if before is None else before.hexadecimal
+
+
+def _read_digest(said: Any) -> Digest | None:
+    if said is not None and not (isinstance(said, str) and len(said) == 2 * sha256().digest_size):
+        message = f"{said!r} is no digest"
+        raise ValueError(message)
+    return None if said is None else Digest(said)
 
 
 def _step_as_json(step: Step) -> dict[str, Any]:
     match step:
         case Put():
-            return {"do": "put", "key": step.key, "before": _text(step.before), "text": _text(step.text)}
+            return {"do": "put", "key": step.key, "before": _digest(step.before), "text": _text(step.text)}
         case Move():
             return {"do": "move", "source": step.source, "target": step.target}
         case Exchange():
@@ -90,11 +114,11 @@ def as_json(record: Record) -> bytes:
 def _step_from_json(step: dict[str, Any]) -> Step:
     match step["do"]:
         case "put":
-            return Put(key=_node(step["key"]), before=_bytes(step["before"]), text=_bytes(step["text"]) or b"")
+            return Put(key=_node(step["key"]), before=_read_digest(step["before"]), text=_bytes(step["text"]))
         case "move":
             return Move(source=_place(step["source"]), target=_place(step["target"]))
         case "exchange":
-            documents = tuple((_node(key), _bytes(text) or b"") for key, text in step["documents"].items())
+            documents = tuple((_node(key), _bytes(text)) for key, text in step["documents"].items())
             return Exchange(staged=_place(step["staged"]), target=_node(step["target"]), documents=documents)
         case other:
             message = f"unknown step {other!r}"
@@ -153,6 +177,12 @@ def _read_record(files: Files, name: str) -> Record | None:
 
 
 # --- what the steps say
+
+
+def put_is_due(files: Files, step: Put) -> bool:
+    """Whether a document still is what it was: what is neither that nor the new text was put there by another."""
+    said, before = files.read(step.key), step.before
+    return _digest(said) == before.hexadecimal if isinstance(before, Digest) else said == before
 
 
 def exchange_is_due(files: Files, step: Exchange) -> bool:

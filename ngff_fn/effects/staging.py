@@ -383,6 +383,7 @@ def _shrinks(base: ArraySpec, array: ArraySpec) -> bool:
 
 
 def _write_documents(files: Files, path: str, create: CreateNode) -> None:
+    files.make_directory(path)
     for name, text in create.documents.items():
         files.write(joined(path, name), text)
 

@@ -25,6 +25,7 @@ from ngff_fn.effects.record import (
     as_json,
     changed_by,
     exchange_is_due,
+    put_is_due,
     standing,
 )
 from ngff_fn.effects.stores import Files
@@ -62,12 +63,11 @@ def happened(files: Files, what: str) -> Iterator[None]:
 
 def carry_out(files: Files, record: Record, *, durable: bool) -> None:
     """All steps of a record, whether or not some were done before; then the record goes."""
-    puts = [step for step in record.steps if isinstance(step, Put)]
     # What is neither the old text nor the new one was put there by someone else, later: it stays.
-    drafts = {put.key: joined(STAGE, f"{record.name}.{n}") for n, put in enumerate(puts) if _is_due(files, put)}
-    for put in puts:
-        if put.key in drafts:
-            files.write(drafts[put.key], put.text)
+    due = [step for step in record.steps if isinstance(step, Put) and put_is_due(files, step)]
+    drafts = {put.key: joined(STAGE, f"{record.name}.{number}") for number, put in enumerate(due)}
+    for put in due:
+        files.write(drafts[put.key], put.text)
     if durable:
         files.sync(drafts.values())
     for step in record.steps:
@@ -75,7 +75,8 @@ def carry_out(files: Files, record: Record, *, durable: bool) -> None:
     touched = {_parent(path) for step in record.steps for path in changed_by(step)}
     if durable:
         files.sync(path for path in touched if files.signature(path) is not None)
-    for path in sorted(touched, key=len, reverse=True):
+    left = {_parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
+    for path in sorted(left, key=len, reverse=True):
         if path and not path.startswith(WORKSHOP):
             files.prune(path)
     files.remove(joined(RECORDS, record.name))
@@ -105,10 +106,6 @@ def refuse_unwritable(files: Files, steps: Iterable[Step]) -> None:
     )
     refused = [path for path in (*parents, *moved) if not files.is_writable(path)]
     refuse((Problem(joined(files.identity, path), message) for path in refused), StoreError)
-
-
-def _is_due(files: Files, step: Put) -> bool:
-    return files.read(step.key) == step.before
 
 
 def _do(files: Files, step: Step, drafts: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due
+from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due, put_is_due
 from ngff_fn.effects.stores import Files
 from ngff_fn.records.paths import joined
 
@@ -67,7 +67,7 @@ class View:
         for step in self._steps:
             match step:
                 case Put() if step.key == key:
-                    return step.text if self.files.read(key) == step.before else key
+                    return step.text if put_is_due(self.files, step) else key
                 case Move():
                     if (rest := _below(key, step.target)) is not None:
                         moved = joined(step.source, rest)

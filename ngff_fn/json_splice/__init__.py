@@ -14,7 +14,7 @@ from ngff_fn.json_splice.comparison import change, differences
 from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice, spliced
 from ngff_fn.json_splice.members import Kept, Member, with_members
 from ngff_fn.json_splice.syntax import JsonSyntaxError, parse
-from ngff_fn.json_splice.writing import Pointer, dump, place
+from ngff_fn.json_splice.writing import Pointer, Repeated, dump, place
 
 __all__ = [
     "Edit",
@@ -26,6 +26,7 @@ __all__ = [
     "Pointer",
     "Put",
     "Remove",
+    "Repeated",
     "change",
     "differences",
     "dump",
