@@ -14,7 +14,10 @@ from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTy
 from ngff_fn.plan.hierarchy_changes import Differences, creation, images_of
 from ngff_fn.plan.image_changes import ImagePair, image_problems, new_image_problems, refused_changes
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan, PutDocument, RetireNode, WriteArray
+from ngff_fn.records.holders import positions
+from ngff_fn.records.image import Image
 from ngff_fn.records.labels import LABELS
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Stored, leaves
 from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Root, Snapshot
@@ -170,7 +173,10 @@ def _in_order(operations: Iterator[Operation]) -> list[Operation]:
 def _compared(
     base: Snapshot, operations: tuple[Operation, ...], pairs: list[ImagePair]
 ) -> Iterator[tuple[str, bytes | None]]:
-    """The documents of the images and lists that change, of their arrays, and of those whose pixels are taken."""
+    """The documents of the images and lists that change, of their arrays, and of those whose pixels are taken.
+
+    Labels are made to fit the levels of their image, and follow it: neither may have changed without the other.
+    """
     home, prefix = base.origin.home, f"{base.origin.path}/" if base.origin.path else ""
     paths = {pair.was for pair in pairs}
     whole: list[str] = []
@@ -187,8 +193,6 @@ def _compared(
                 pass
             case RetireNode() | MoveNode():
                 whole.append(operation.path)
-            case CreateNode(path=path) if path.rpartition("/")[2] == LABELS:  # another writer may have been first
-                yield from ((f"{path}/{name}", None) for name in NODE_DOCUMENTS)
             case CreateNode():
                 pass
             case _:
@@ -199,12 +203,28 @@ def _compared(
         if not inside and not base.left_out(path):  # it was not there, so nothing may be there
             yield from ((f"{path}/{name}", None) for name in NODE_DOCUMENTS)
         paths |= inside
-    for path in sorted(paths):
+    paths |= {joined(pair.was, level.path) for pair in pairs if pair.has_new_labels for level in pair.before.levels}
+    labels = set(_labels_in_the_way(base, pairs, whole))
+    for path in sorted(paths | labels):
         texts = base.documents.of_node(path)
+        if path in labels and not texts:
+            yield from ((f"{path}/{name}", None) for name in codecs.bare_group(base.version))
         for name in texts:
             yield (f"{path}/{name}" if path else name), texts[name]
         if texts and ".zattrs" not in texts and base.version == "0.4":
             yield (f"{path}/.zattrs" if path else ".zattrs"), None
+
+
+def _labels_in_the_way(base: Snapshot, pairs: list[ImagePair], whole: list[str]) -> Iterator[str]:
+    """The groups of labels that another writer must not have made or changed: these would have to follow as well."""
+    groups = {joined(pair.was, LABELS) for pair in pairs}
+    for pair in pairs:
+        if (pair.is_laid_out_anew or pair.has_other_labels) and not _is_in(pair.was, groups):
+            yield joined(pair.was, LABELS)
+    nodes = frozenset(whole)
+    for path, image in positions(base.root) if nodes else ():
+        if path and isinstance(image, Image) and _is_in(path, nodes):
+            yield joined(path, LABELS)
 
 
 def _starting_with(keys: list[str], prefix: str) -> Iterator[str]:

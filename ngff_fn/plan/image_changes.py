@@ -13,7 +13,7 @@ from ngff_fn.plan.operations import CreateNode, Operation, PutDocument, RetireNo
 from ngff_fn.plan.revision import revision
 from ngff_fn.records.arrays import same_encoding, same_keys
 from ngff_fn.records.channels import Channel
-from ngff_fn.records.image import Image, Level, paths_of_others
+from ngff_fn.records.image import Image, Labels, Level, paths_of_others
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Fill
 from ngff_fn.records.snapshot import Documents, Version
@@ -30,6 +30,22 @@ class ImagePair:
     before: Image
     wanted: Image
 
+    @property
+    def is_laid_out_anew(self) -> bool:
+        """Whether its axes, levels or coordinates are not the same objects."""
+        return not all(map(is_, _asked(self.wanted), _asked(self.before)))
+
+    @property
+    def has_other_labels(self) -> bool:
+        """Whether its labels are not the same object."""
+        return self.wanted.labels is not self.before.labels
+
+    @property
+    def has_new_labels(self) -> bool:
+        """Whether labels get levels that they did not have."""
+        before = _levels_of_labels(self.before)
+        return self.has_other_labels and any(levels not in before for levels in _levels_of_labels(self.wanted))
+
     def at(self, path: str) -> str:
         """Where a path of the image will be, seen from the root."""
         return joined(self.path, path)
@@ -41,7 +57,7 @@ class ImagePair:
 
 def image_problems(pair: ImagePair) -> list[Problem]:
     """What forbids to write an image; not asked again of what was read, and stays."""
-    if all(map(is_, _asked(pair.wanted), _asked(pair.before))):
+    if not pair.is_laid_out_anew:
         return _channel_problems(pair.wanted)
     arrays = [level.array for level in pair.before.levels]
     wanted = [level.array for level in pair.wanted.levels]
@@ -50,6 +66,11 @@ def image_problems(pair: ImagePair) -> list[Problem]:
 
 
 _asked = attrgetter("axes", "levels", "scale", "translation")
+
+
+def _levels_of_labels(image: Image) -> list[tuple[Level, ...]]:
+    labels = image.labels.images if isinstance(image.labels, Labels) else ()
+    return [label.image.levels for label in labels if isinstance(label.image, Image)]
 
 
 def new_image_problems(image: Image, version: Version, *, arrays: bool = True) -> list[Problem]:
