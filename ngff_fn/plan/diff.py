@@ -219,11 +219,11 @@ def _labels_in_the_way(base: Snapshot, pairs: list[ImagePair], whole: list[str])
     """The groups of labels that another writer must not have made or changed: these would have to follow as well."""
     groups = {joined(pair.was, LABELS) for pair in pairs}
     for pair in pairs:
-        if (pair.is_laid_out_anew or pair.has_other_labels) and not _is_in(pair.was, groups):
+        if (pair.is_laid_out_anew or pair.has_other_labels) and not is_in(pair.was, groups):
             yield joined(pair.was, LABELS)
     nodes = frozenset(whole)
     for path, image in positions(base.root) if nodes else ():
-        if path and isinstance(image, Image) and _is_in(path, nodes):
+        if path and isinstance(image, Image) and is_in(path, nodes):
             yield joined(path, LABELS)
 
 
