@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 import ngff_fn as nf
 from ngff_fn import curried as c
@@ -97,7 +98,7 @@ def test_a_label_that_came_first_follows_its_image(store: Path, name: str, start
     if start:
         nf.update(store, *start)
     root = one_after_the_other(store, ADD, FITTING[name]).root
-    label = nf.node_at(root, "labels/cells")
+    label: Any = nf.node_at(root, "labels/cells")
     assert shapes(label) == [shape[1:] for shape in shapes(root)]
     assert [level.scale for level in label.levels] == [level.scale[1:] for level in root.levels]
     assert [axis.name for axis in label.axes] == [axis.name for axis in root.axes[1:]]
@@ -144,7 +145,7 @@ MOVES: dict[str, tuple[Edit, str]] = {
 def test_a_label_that_came_first_moves_with_its_image(plate: Path, name: str) -> None:
     edit, path = MOVES[name]
     one_after_the_other(plate, at("A/1/0", ADD), edit)
-    label = nf.node_at(nf.open_ome_zarr(plate).root, f"{path}/labels/cells")
+    label: Any = nf.node_at(nf.open_ome_zarr(plate).root, f"{path}/labels/cells")
     height = label.levels[0].array.shape[0]
     np.testing.assert_array_equal(nf.to_numpy(plate, f"{path}/labels/cells/0"), CELLS[:height])
 
@@ -173,3 +174,60 @@ def test_labels_in_the_other_zarr_format_move_with_their_image(plate: Path, vers
     text = document.read_bytes()
     nf.update(plate, c.move_position("A/1/0", "B/3/4"))
     assert (plate / "B/3/4/labels" / document.name).read_bytes() == text
+
+
+# --- names
+
+
+@pytest.mark.parametrize("name", [" ", "C:", "c:x"])
+def test_a_label_is_not_called_what_cannot_be_read_again(name: str) -> None:
+    with pytest.raises(nf.InvalidValueError, match="name: "):
+        nf.add_label(small_image(), name, CELLS)
+
+
+LABEL: Any = nf.node_at(ADD(small_image()), "labels/cells")
+BY_HAND: dict[str, tuple[nf.Label, ...]] = {
+    "an empty path": (nf.Label(path="", image=LABEL),),
+    "a path that climbs": (nf.Label(path="../../cells", image=LABEL),),
+    "an absolute path": (nf.Label(path="/cells", image=LABEL),),
+    "a reserved name": (nf.Label(path="__cells", image=LABEL),),
+    "the name of a document": (nf.Label(path="zarr.json", image=LABEL),),
+    "a path that no file can have": (nf.Label(path="\0", image=LABEL),),
+    "twice the same": (nf.Label(path="cells", image=LABEL), nf.Label(path="cells", image=LABEL)),
+    "labels of labels": (nf.Label(path="cells", image=ADD(LABEL)),),
+    "a number for a path": (nf.Label(path=5, image=LABEL),),  # type: ignore[arg-type]
+    "no image": (nf.Label(path="cells", image=None),),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+@pytest.mark.parametrize("start", [(), (ADD,)], ids=["no labels", "labels"])
+def test_labels_made_by_hand_are_refused_where_they_could_not_be_read_again(
+    store: Path, name: str, start: tuple[Edit, ...]
+) -> None:
+    if start:
+        nf.update(store, *start)
+    base = nf.open_ome_zarr(store, mode="r+")
+    wanted = evolve(base.root, labels=evolve(base.root.labels or nf.Labels(), images=BY_HAND[name]))
+    with pytest.raises(nf.InvalidValueError, match="labels"):
+        nf.diff(base, wanted)
+
+
+def test_labels_made_by_hand_are_refused_in_a_new_store_as_well(quick_path: Path) -> None:
+    image = evolve(small_image(), labels=nf.Labels(images=BY_HAND["a path that climbs"]))
+    with pytest.raises(nf.InvalidValueError, match="climbs"):
+        nf.create(quick_path / "new.zarr", image, version="0.5")
+    assert not (quick_path / "new.zarr").exists()
+
+
+# --- questions
+
+
+def test_a_level_of_a_label_is_asked_about_with_the_axes_of_the_label() -> None:
+    image = nf.pipe(small_image(), c.set_multiscale_scale(y=2.0), c.set_multiscale_translation(x=5.0), ADD)
+    assert nf.sizes(image, "labels/cells/1") == {"y": 4, "x": 4}
+    assert nf.effective_scale(image, "labels/cells/1") == nf.effective_scale(image, 1)[1:]
+    assert nf.effective_translation(image, "labels/cells/1") == nf.effective_translation(image, 1)[1:]
+    assert nf.to_physical(image, "labels/cells/1", (1, 2)) == nf.to_physical(image, 1, (0, 1, 2))[1:]
+    place = nf.to_physical(image, "labels/cells/0", {"y": 3, "x": 1})
+    assert nf.to_index(image, "labels/cells/0", place) == (3.0, 1.0)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.parts import Part, is_integer, others_of, section, sections_of, shown
 from ngff_fn.codecs.versions import OURS, ome_part, root_attributes
-from ngff_fn.errors import DocumentError, Problem, refuse
+from ngff_fn.errors import DocumentError, Problem, a_type, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
-from ngff_fn.records.image import Label, Labels, Unread
-from ngff_fn.records.labels import ImageLabel, LabelColor
+from ngff_fn.records.image import Image, Label, Labels, Unread
+from ngff_fn.records.labels import LABELS, ImageLabel, LabelColor
 from ngff_fn.records.snapshot import Version
 
 IMAGE_LABEL = "image-label"
@@ -88,6 +88,28 @@ def write_labels(labels: Labels, version: Version) -> dict[str, Any]:
         return {_LIST: paths, **{key: value for key, value in beyond.items() if key != _LIST}}
     beyond |= {_LIST: paths} if _LIST in beyond else {}  # whoever looks for it there goes on finding it
     return {"ome": {"version": version, _LIST: paths, **beside}, **beyond}
+
+
+def label_problems(labels: Labels) -> Iterator[Problem]:
+    """What forbids to write labels: paths that could not be read again, and what is no label image.
+
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> print(*label_problems(Labels(images=(Label(path="../cells", image=SQUARE),))))
+    labels: '../cells' climbs, or has an empty part. Take another name.
+    """
+    paths: set[str] = set()
+    for label in labels.images:
+        path = label.path
+        fault = path_fault(path) if isinstance(path, str) else "is no text."
+        if fault:
+            yield Problem(LABELS, f"{path!r} {fault} Take another name.")
+        elif path in paths:
+            yield Problem(LABELS, f"{path!r} is there twice. Rename one.")
+        elif not isinstance(label.image, Image | Unread):
+            yield Problem(f"{LABELS}/{path}", f"{a_type(label.image)} is no label image. Give an Image.")
+        elif isinstance(label.image, Image) and label.image.labels is not None:
+            yield Problem(f"{LABELS}/{path}", "a label image has no labels of its own. Take detach(image).")
+        paths.add(path)
 
 
 # -- one image ---------------------------------------------------------------------------------------------------------

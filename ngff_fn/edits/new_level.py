@@ -87,8 +87,10 @@ def name_problems(image: Image, name: str, *, overwrite: bool = False) -> list[P
     """Everything that makes a name unfit for a level's path."""
     parts = name.split("/")
     reason = ""
-    if not name or any(part in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
+    if any(part.strip() in ("", ".", "..") for part in parts) or "\\" in name or not name.isprintable():
         reason = "is no path below the image. Give names with / between them, such as '0'."
+    elif name[1:2] == ":" and name[0].isascii() and name[0].isalpha():
+        reason = "is a drive on some systems. Give another."
     elif len(parts) > DEEPEST:
         reason = f"has {len(parts)} names, and at most {DEEPEST} may be. Give a shorter one."
     elif any(part.startswith("__") for part in parts):

@@ -86,6 +86,8 @@ class Differences:
             self._compare_labels(joined(was, LABELS), joined(path, LABELS), before.labels, after.labels)
 
     def _compare_labels(self, was: str, path: str, before: Any, after: Any) -> None:
+        if isinstance(after, Labels):
+            refuse(codecs.label_problems(after), InvalidValueError)
         if before is None:
             self.created.append((path, after))
         elif after is None:
@@ -220,6 +222,7 @@ def creation(node: Root | Labels | Unread | None, version: Version, path: str) -
                 message = "the images of a new collection are called 0, 1, 2 … in their order. Rename them."
                 raise UnsupportedError(Problem(joined(path, "series"), message))
             carry = node.source if isinstance(node, Labels) else None
+            refuse(codecs.label_problems(node) if isinstance(node, Labels) else (), InvalidValueError)
             yield CreateNode(path=path, documents=Documents(codecs.encode_holder(node, version)), carry=carry)
             rows = {well.path.partition("/")[0]: None for well in node.wells} if isinstance(node, Plate) else {}
             for row in rows:

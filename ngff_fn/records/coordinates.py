@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeError, counted
 from ngff_fn.records.axes import axis_names
-from ngff_fn.records.image import Image, level_at
+from ngff_fn.records.image import Image, level_with_image
 from ngff_fn.records.subject import of_record
 
 WHOLE = "*"
@@ -61,8 +61,9 @@ def effective_scale(image: Image, level: int | str) -> tuple[float, ...]:
     """
     if is_whole(level):
         return image.scale or (1.0,) * len(image.axes)
-    own = level_at(image, level).scale
-    return own if image.scale is None else tuple(a * b for a, b in zip(image.scale, own, strict=True))
+    owner, entry = level_with_image(image, level)
+    whole = owner.scale
+    return entry.scale if whole is None else tuple(a * b for a, b in zip(whole, entry.scale, strict=True))
 
 
 @of_record
@@ -87,12 +88,12 @@ def effective_translation(image: Image, level: int | str) -> tuple[float, ...]:
     >>> effective_translation(CELLS, 1), effective_translation(moved, 1)
     ((0.0, 0.0, 0.125, 0.125), (0.0, 0.0, 10.25, 10.25))
     """
-    none = (0.0,) * len(image.axes)
     if is_whole(level):
-        return image.translation or none
-    own = level_at(image, level).translation or none
-    moved = own if image.scale is None else tuple(a * b for a, b in zip(image.scale, own, strict=True))
-    return moved if image.translation is None else tuple(a + b for a, b in zip(moved, image.translation, strict=True))
+        return image.translation or (0.0,) * len(image.axes)
+    owner, entry = level_with_image(image, level)
+    own, whole = entry.translation or (0.0,) * len(owner.axes), owner.translation
+    moved = own if owner.scale is None else tuple(a * b for a, b in zip(owner.scale, own, strict=True))
+    return moved if whole is None else tuple(a + b for a, b in zip(moved, whole, strict=True))
 
 
 @of_record
@@ -119,8 +120,12 @@ def to_physical(image: Image, level: int | str, index: Sequence[float] | Mapping
     ((0.0, 1.0, 2.125, 0.125), (0.0, 1.0, 2.125, 0.125))
     """
     sizes, origin = effective_scale(image, level), effective_translation(image, level)
-    place = _per_axis(image, index, "index")
+    place = _per_axis(_of_level(image, level), index, "index")
     return tuple(at * size + start for at, size, start in zip(place, sizes, origin, strict=True))
+
+
+def _of_level(image: Image, level: int | str) -> Image:
+    return image if is_whole(level) else level_with_image(image, level)[0]
 
 
 @of_record
@@ -146,7 +151,7 @@ def to_index(image: Image, level: int | str, point: Sequence[float] | Mapping[st
     (0.0, 2.0, 4.0, 0.0)
     """
     sizes, origin = effective_scale(image, level), effective_translation(image, level)
-    place = _per_axis(image, point, "point")
+    place = _per_axis(_of_level(image, level), point, "point")
     if 0 in sizes:
         message = f"the scale is {sizes}: along an axis of size 0 all elements are in one place. Set it with set_scale."
         raise InvalidValueError(Problem(f"level {level!r}", message))

@@ -190,13 +190,18 @@ def level_at(node: Image, level: int | str) -> Level:
     >>> level_at(CELLS, "1") is level_at(CELLS, -1) is CELLS.levels[1]
     True
     """
+    return level_with_image(node, level)[1]
+
+
+def level_with_image(image: Image, level: int | str) -> tuple[Image, Level]:
+    """A level, as ``level_at`` has it, after the image or label image that it is of."""
     if isinstance(level, str) and level.startswith(f"{LABELS}/"):
-        for path, image in _labels_of(node):
+        for path, label in _labels_of(image):
             if level.startswith(f"{LABELS}/{path}/"):
-                return level_at(image, level.removeprefix(f"{LABELS}/{path}/"))
-        there = ", ".join(path for path, _ in _labels_of(node)) or "none"
+                return level_with_image(label, level.removeprefix(f"{LABELS}/{path}/"))
+        there = ", ".join(path for path, _ in _labels_of(image)) or "none"
         raise NotThereError(Problem(repr(level), f"no such level; the image has the labels: {there}."))
-    return node.levels[level_index(node, level)]
+    return image, image.levels[level_index(image, level)]
 
 
 def _labels_of(image: Image) -> list[tuple[str, Image]]:
@@ -214,7 +219,8 @@ def sizes(image: Image, level: int | str = 0) -> dict[str, int]:
     >>> sizes(CELLS, 1)
     {'c': 2, 'z': 4, 'y': 32, 'x': 32}
     """
-    return dict(zip(axis_names(image), level_at(image, level).array.shape, strict=True))
+    owner, entry = level_with_image(image, level)
+    return dict(zip(axis_names(owner), entry.array.shape, strict=True))
 
 
 def paths_of_others(image: Image) -> frozenset[str]:
