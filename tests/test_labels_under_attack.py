@@ -231,3 +231,55 @@ def test_a_level_of_a_label_is_asked_about_with_the_axes_of_the_label() -> None:
     assert nf.to_physical(image, "labels/cells/1", (1, 2)) == nf.to_physical(image, 1, (0, 1, 2))[1:]
     place = nf.to_physical(image, "labels/cells/0", {"y": 3, "x": 1})
     assert nf.to_index(image, "labels/cells/0", place) == (3.0, 1.0)
+
+
+# --- levels and arrays where labels are
+
+
+def moved_level(store: Path, path: str, version: Version) -> None:
+    """The second level at another path, as another program may have put it."""
+    (store / path).parent.mkdir(exist_ok=True)
+    (store / "1").rename(store / path)
+    key = store / (".zattrs" if version == "0.4" else "zarr.json")
+    key.write_bytes(key.read_bytes().replace(b'"path": "1"', f'"path": "{path}"'.encode()))
+    assert f'"path": "{path}"' in key.read_text()
+
+
+def test_a_level_below_the_name_of_labels_is_found_by_its_path(store: Path, version: Version) -> None:
+    moved_level(store, "labels/1", version)
+    image: Any = nf.open_ome_zarr(store).root
+    assert nf.level_at(image, "labels/1") is image.levels[1]
+    assert nf.sizes(image, "labels/1") == {"c": 2, "y": 4, "x": 4}
+    assert nf.evaluate(image, "labels/1").shape == (2, 4, 4)
+
+
+@pytest.mark.parametrize("is_level", [False, True])
+def test_an_array_where_labels_would_be_is_no_group_of_labels(store: Path, version: Version, *, is_level: bool) -> None:
+    moved_level(store, "labels", version)
+    if not is_level:
+        nf.update(store, lambda image: evolve(image, levels=image.levels[:1], method=None, metadata=None))
+        nf.create(store / "labels.zarr", nf.image_from(DATA, axes="cyx"), version=version)
+        (store / "labels.zarr" / "0").rename(store / "labels")
+    assert nf.open_ome_zarr(store).root.labels is None
+    before = files_below(store)
+    with pytest.raises(nf.StoreExistsError, match="labels: something is there"):
+        nf.update(store, ADD, timeout=0)
+    assert files_below(store) == before
+
+
+def test_what_lies_beside_a_nested_label_is_not_lost_where_its_image_is_made_anew(
+    plate: Path, version: Version
+) -> None:
+    nf.update(plate, at("A/1/0", ADD))
+    labels = plate / "A/1/0/labels"
+    (labels / "by_hand").mkdir()
+    (labels / "cells").rename(labels / "by_hand" / "cells")
+    said = {"labels": ["by_hand/cells"]}
+    put(plate, "A/1/0/labels", said if version == "0.4" else {"ome": {"version": "0.5", **said}}, version)
+    put(plate, "A/1/0/labels/by_hand/note", {"note": 1}, version)
+    before = files_below(plate)
+    with pytest.raises(nf.UnsupportedError, match="nested"):
+        nf.update(plate, c.move_position("A/1/0", "B/3/4"))
+    assert files_below(plate) == before
+    nf.update(plate, c.rename_well("A/1", "C/1"))
+    assert (plate / "C/1/0/labels/by_hand/note").is_dir()

@@ -15,7 +15,7 @@ from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths
 from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, encode_holder, expression_problems
 from ngff_fn.codecs.hierarchy import child_paths, childless, decode_root, snapshot_from
-from ngff_fn.codecs.labels import label_paths, label_problems
+from ngff_fn.codecs.labels import is_group_of_labels, label_paths, label_problems
 from ngff_fn.codecs.levels import path_clashes, path_fault
 from ngff_fn.codecs.texts import reading, token
 from ngff_fn.codecs.versions import version_of
@@ -32,6 +32,7 @@ __all__ = [
     "encode_group",
     "encode_holder",
     "expression_problems",
+    "is_group_of_labels",
     "label_paths",
     "label_problems",
     "layout_of",

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
-from ngff_fn.codecs.labels import read_labels
+from ngff_fn.codecs.labels import is_group_of_labels, read_labels
 from ngff_fn.codecs.parts import Part, sections_of
 from ngff_fn.codecs.plates import empty_wells, read_collection, read_plate, read_well, says_well, sound_well
 from ngff_fn.codecs.versions import root_attributes, stated_layout, version_of
@@ -130,7 +130,8 @@ def decode_root(documents: Mapping[str, bytes], origin: Place) -> Decoded:
 
 def _has_labels(documents: Mapping[str, bytes], path: str) -> bool:
     prefix = f"{path}/{LABELS}/" if path else f"{LABELS}/"
-    return f"{prefix}zarr.json" in documents or f"{prefix}.zgroup" in documents or f"{prefix}.zattrs" in documents
+    is_there = f"{prefix}zarr.json" in documents or f"{prefix}.zgroup" in documents or f"{prefix}.zattrs" in documents
+    return is_there and is_group_of_labels(Below(documents, prefix[:-1]))
 
 
 def _with_labels(documents: Mapping[str, bytes], origin: Place, read: Decoded) -> Decoded:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ngff_fn.codecs.levels import path_fault
 from ngff_fn.codecs.parts import Part, is_integer, others_of, section, sections_of, shown
+from ngff_fn.codecs.texts import sound_document
 from ngff_fn.codecs.versions import OURS, ome_part, root_attributes
 from ngff_fn.errors import DocumentError, Problem, a_type, refuse
 from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
@@ -24,6 +25,18 @@ _BYTE = 256
 
 
 # -- the group ---------------------------------------------------------------------------------------------------------
+
+
+def is_group_of_labels(documents: Mapping[str, bytes]) -> bool:
+    """Whether what is at ``labels`` is a group: an array is none, and is left as it is.
+
+    >>> is_group_of_labels({".zattrs": b"{}"}), is_group_of_labels({".zattrs": b"{}", ".zarray": b"{}"})
+    (True, False)
+    """
+    if "zarr.json" in documents:
+        whole = sound_document(documents, "zarr.json")
+        return whole is None or whole.get("node_type") != "array"
+    return ".zarray" not in documents and (".zgroup" in documents or ".zattrs" in documents)
 
 
 def label_paths(documents: Mapping[str, bytes]) -> tuple[str, ...]:

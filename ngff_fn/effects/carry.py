@@ -52,8 +52,7 @@ def _listed(documents: dict[str, bytes], place: Place, source: Files) -> tuple[s
     """What the records have of a node: the levels and labels of an image, the label images of a group of labels."""
     if place.path.rpartition("/")[2] == LABELS and codecs.layout_of(documents) == "group":
         return codecs.label_paths(documents)
-    names = (
-        ("zarr.json",) if "zarr.json" in documents else (".zgroup", ".zattrs")
-    )  # those of the other format are foreign
-    has_labels = any(source.exists(joined(place.path, LABELS, name)) for name in names)
+    names = ("zarr.json",) if "zarr.json" in documents else (".zgroup", ".zarray", ".zattrs")  # others are foreign
+    texts = {name: text for name in names if (text := source.read(joined(place.path, LABELS, name))) is not None}
+    has_labels = codecs.is_group_of_labels(texts)
     return (*codecs.level_paths(documents), *((LABELS,) if has_labels else ()))

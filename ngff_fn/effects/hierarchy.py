@@ -45,6 +45,7 @@ class Hierarchy:
         self.source, self.path, self.texts, self.select = source, path, texts, select
         self._names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zattrs")  # one format in all of it
         self._array_names = ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs")
+        self._label_names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zarray", ".zattrs")
         self._same: dict[bytes, bytes] = {}
 
     def read(self, layout: str) -> None:
@@ -110,7 +111,8 @@ class Hierarchy:
         for level in levels:
             self._node(joined(path, level), self._array_names)
         there = self.source.names(joined(self.path, path, LABELS)) if labelled else []
-        if there and (listed := self._group(joined(path, LABELS))):
+        listed = self._node(joined(path, LABELS), self._label_names) if there else {}
+        if codecs.is_group_of_labels(listed):
             self._labels(joined(path, LABELS), listed, [name for name, is_directory in there if is_directory])
 
     def _labels(self, path: str, own: dict[str, bytes], there: list[str]) -> None:

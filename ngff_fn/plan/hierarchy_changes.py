@@ -141,11 +141,11 @@ class Differences:
             for place, image in images_of(node, path) if node is not None else ():
                 is_here = image.source is not None and image.source.home == home
                 was = image.source.path.removeprefix(prefix) if image.source is not None and is_here else ""
-                nested = any("/" in level.path for level in image.levels) or "multiscales" in image.extra
+                labels = image.labels.images if isinstance(image.labels, Labels) else ()
+                paths = [*(level.path for level in image.levels), *(label.path for label in labels)]
+                nested = "multiscales" in image.extra or "/" in "".join(paths)
                 if nested and was and (was == place or any(f"{was}/".startswith(f"{gone}/") for gone in self.gone())):
-                    message = (
-                        "an image with nested levels, or several multiscales, cannot be made anew in another place."
-                    )
+                    message = "with nested levels or labels, or several multiscales, it cannot be made anew elsewhere."
                     yield Problem(place, f"{message} Move it within its well, and change its pixels in another commit.")
 
     def gone(self) -> list[str]:

@@ -195,7 +195,9 @@ def level_at(node: Image, level: int | str) -> Level:
 
 def level_with_image(image: Image, level: int | str) -> tuple[Image, Level]:
     """A level, as ``level_at`` has it, after the image or label image that it is of."""
-    if isinstance(level, str) and level.startswith(f"{LABELS}/"):
+    if not isinstance(level, str) or any(entry.path == level for entry in image.levels):
+        return image, image.levels[level_index(image, level)]  # also of one that lies below labels
+    if level.startswith(f"{LABELS}/"):
         for path, label in _labels_of(image):
             if level.startswith(f"{LABELS}/{path}/"):
                 return level_with_image(label, level.removeprefix(f"{LABELS}/{path}/"))
