@@ -272,10 +272,8 @@ def main() -> None:
     parser.add_argument("--version", nargs="+", default=["0.4", "0.5"])
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    import iohub  # noqa: F401 — importing is not measured
-    import zarr  # noqa: F401
-
     for version in arguments.version:
+        compare_small(version, Path(arguments.memory))
         grown: list[dict[str, float]] = []
         for count in arguments.positions:
             print(f"--- OME-NGFF {version}, {count} positions")
@@ -284,6 +282,17 @@ def main() -> None:
             print(f"--- OME-NGFF {version}, µs a position of ours, at {' and '.join(map(str, arguments.positions))}")
             for title in grown[0]:
                 print(f"    {title:<60}{' '.join(f'{each[title]:9.1f}' for each in grown)}")
+
+
+def compare_small(version: Version, memory: Path) -> None:
+    """Everything once, of one well: importing is not measured."""
+    ours = create, read, rename, set_scale
+    for made, *used in (ours, (create_theirs, read_theirs, rename_theirs, set_scale_theirs)):
+        with tempfile.TemporaryDirectory(dir=memory) as folder:
+            store = Path(folder) / "plate.zarr"
+            made(store, FIELDS, version)
+            for action in used:
+                action(store)
 
 
 def compare(version: Version, count: int, memory: Path, rounds: int) -> dict[str, float]:
