@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due, put_is_due
 from ngff_fn.effects.stores import Files
-from ngff_fn.records.paths import joined
+from ngff_fn.records.paths import and_above, joined, parent
 
 
 class View:
@@ -15,6 +17,12 @@ class View:
         self.records = records
         self.identity = files.identity
         self._steps = tuple(step for record in records for step in record.steps)
+        # Of a plate there are thousands of documents, and each is asked for.
+        numbered = list(enumerate(self._steps))
+        self._puts = {step.key: (number, step) for number, step in reversed(numbered) if isinstance(step, Put)}
+        self._others = [(number, step) for number, step in numbered if not isinstance(step, Put)]
+        arriving = [step.key if isinstance(step, Put) else step.target for step in self._steps]
+        self._into = {"", *(above for path in arriving for above in and_above(parent(path)))}
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes that a file has, or will have."""
@@ -44,7 +52,7 @@ class View:
         where = self._resolved(path)
         found = dict(self.files.names(where)) if isinstance(where, str) else {}
         prefix = f"{path}/" if path else ""
-        for step in self._steps:
+        for step in self._steps if path in self._into else ():
             match step:
                 case Put(key=key) if key.startswith(prefix):
                     name, _, rest = key[len(prefix) :].partition("/")
@@ -64,18 +72,24 @@ class View:
 
     def _resolved(self, key: str) -> str | bytes | None:
         """Where the bytes of a key are now: under a key, in a record, or nowhere."""
-        for step in self._steps:
+        at, put = self._puts.get(key, (len(self._steps), None))
+        for number, step in self._others:
+            if number > at:
+                break
             match step:
-                case Put() if step.key == key:
-                    return step.text if put_is_due(self.files, step) else key
                 case Move():
                     if (rest := _below(key, step.target)) is not None:
                         moved = joined(step.source, rest)
                         return moved if self.files.signature(step.source) or self.files.names(step.source) else key
                     if _below(key, step.source) is not None:
                         return None
-                case Exchange() if (rest := _below(key, step.target)) is not None:
-                    return joined(step.staged, rest) if exchange_is_due(self.files, step) else key
+                case Exchange():
+                    if (rest := _below(key, step.target)) is not None:
+                        return joined(step.staged, rest) if exchange_is_due(self.files, step) else key
+                case _:
+                    assert_never(step)
+        if put is not None and put_is_due(self.files, put):
+            return put.text
         return key
 
 
