@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -18,7 +17,7 @@ from ngff_fn.codecs.onto import onto as written_onto
 from ngff_fn.codecs.parts import Part
 from ngff_fn.codecs.plates import lacks_images, write_holder
 from ngff_fn.codecs.scalar_edits import scalar_edits
-from ngff_fn.codecs.texts import document, is_remembered
+from ngff_fn.codecs.texts import document, parsed_again
 from ngff_fn.codecs.versions import OURS
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, refuse
 from ngff_fn.frozen_json import EMPTY, same, thaw
@@ -235,15 +234,9 @@ def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
 
 
 def _read_again(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
-    """As ``_original``, of a document from which a record was read: that it is sound, or what it means, was asked then.
-
-    In half of the time, where it is not remembered: a change in each image of a plate asks for each document.
-    """
-    text = bytes(onto[key])
-    if is_remembered(text):
-        return _original(onto, key)
+    """As ``_original``, of a document from which a record was read: a change in each image of a plate asks for each."""
     try:
-        value = json.loads(text)
+        value = parsed_again(onto[key])
     except ValueError:
         return _original(onto, key)
     return value if isinstance(value, dict) else _original(onto, key)
