@@ -299,3 +299,7 @@ def _cells(shape: tuple[int, int, int] = (16, 192, 192), count: int = 24) -> NDA
             np.maximum(light[channel], ellipsoid, out=light[channel])
     background = 100
     return random.poisson(light + background).astype(np.uint16)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

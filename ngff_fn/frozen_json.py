@@ -95,7 +95,9 @@ def freeze(value: Any) -> Json:
         case list() | tuple():
             return tuple(freeze(item) for item in value)
         case _:
-            message = f"{type(value).__name__} is not JSON"
+            kind = type(value)  # numpy.bool is no bool
+            name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+            message = f"{name} is not JSON"
             raise TypeError(message)
 
 

@@ -463,3 +463,10 @@ def test_where_no_image_has_a_scale_that_is_refused(tmp_path: Path, capsys: pyte
     nf.create(tmp_path / "s.zarr", nf.add_position(nf.empty_plate(2, 3), "A/1/0"), version="0.5")
     assert main(["set-scale", str(tmp_path / "s.zarr"), "--y", "2"]) == 1
     assert said(capsys)[0].endswith("there is no image in it that has a scale. Add one first.")
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-m", "ngff_fn.cli", "tree", "/dev/null/no-store"]
+    run = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
+    assert run.returncode == 1
+    assert run.stderr.startswith("ngff-fn tree: ")

@@ -112,7 +112,7 @@ def test_properties_are_given_by_value_or_as_a_list(given_as: Any) -> None:
         ({"colors": {"1": "red"}}, "colors['1']"),
         ({"colors": {1: (0, 0, 0, 256)}}, "colors[1]"),
         ({"properties": [{"area": 1}]}, "properties[0]"),
-        ({"properties": {1: {"area": float("nan")}}}, "properties[0]"),
+        ({"properties": {1: {"area": float("nan")}}}, "properties[0].area"),
     ],
 )
 def test_what_is_no_label_image_is_refused_with_its_place(arguments: dict[str, Any], location: str) -> None:
@@ -120,6 +120,14 @@ def test_what_is_no_label_image_is_refused_with_its_place(arguments: dict[str, A
     with pytest.raises(nf.NgffError) as refusal:
         nf.add_label(LABELLED, **(sound | arguments))
     assert location in [problem.location for problem in refusal.value.problems]
+
+
+@pytest.mark.parametrize("value", [np.int64(12), np.bool_(True), np.zeros(2)], ids=lambda value: type(value).__name__)
+def test_a_property_that_is_of_numpy_is_refused_by_its_name_with_the_cure(value: Any) -> None:
+    kind = f"numpy.{type(value).__name__}"
+    with pytest.raises(nf.NgffError, match=rf"^properties\[0\]\.area: {kind} is not JSON\. .*tolist\(\)"):
+        nf.add_label(LABELLED, "nuclei", CELLS_OF, properties={1: {"area": value}})
+    nf.add_label(LABELLED, "nuclei", CELLS_OF, properties={1: {"area": value.tolist()}})
 
 
 def test_all_that_is_wrong_with_a_label_image_is_told_at_once() -> None:

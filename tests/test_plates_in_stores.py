@@ -635,3 +635,17 @@ def test_a_plate_read_in_part_cannot_be_written_to_another_store(store: Path, ve
     with pytest.raises(nf.UnsupportedError, match=r"B/3: .*without select"):
         nf.create(store.parent / "other.zarr", part, version=version)
     assert names_in(store.parent) == ["plate.zarr"]
+
+
+def test_a_plate_is_converted_with_what_lies_beside_its_images_and_not_with_what_lies_beside_its_rows(
+    version: Version, quick_path: Path
+) -> None:
+    image = nf.add_label(small_image(1), "cells", np.ones((4, 6), "uint8"))
+    nf.create(quick_path / "old.zarr", nf.plate_from_positions({"A/1/0": image}), version=version)
+    (quick_path / "old.zarr" / "OME").mkdir()
+    (quick_path / "old.zarr" / "OME" / "METADATA.ome.xml").write_text("<OME/>")
+    other: Version = "0.5" if version == "0.4" else "0.4"
+    nf.create(quick_path / "new.zarr", nf.open_ome_zarr(quick_path / "old.zarr").root, version=other)
+    assert nf.children(quick_path / "new.zarr") == ("A",)
+    assert nf.to_numpy(quick_path / "new.zarr", "A/1/0/labels/cells/0").min() == 1
+    np.testing.assert_array_equal(nf.to_numpy(quick_path / "new.zarr", "A/1/0/0"), nf.evaluate(small_image(1)))

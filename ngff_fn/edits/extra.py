@@ -161,7 +161,8 @@ def json_from(value: Any, location: str = "value") -> Json:
     try:
         frozen = freeze(value)
     except TypeError as error:
-        raise WrongTypeError(Problem(location, f"{error}. Give what JSON can say.")) from error
+        cure = "Give what JSON can say; of NumPy, what tolist() gives."
+        raise WrongTypeError(Problem(location, f"{error}. {cure}")) from error
     if not _finite(frozen):
         raise InvalidValueError(Problem(location, "JSON has no NaN and no infinity. Write them as text."))
     return frozen

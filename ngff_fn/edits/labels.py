@@ -365,7 +365,7 @@ def _properties(properties: Any) -> tuple[FrozenMap, ...] | None:
             continue
         try:
             members = {**said, _VALUE: int(said[_VALUE])}
-            made.append(FrozenMap({str(key): json_from(value, place) for key, value in members.items()}))
+            made.append(FrozenMap({str(key): json_from(value, f"{place}.{key}") for key, value in members.items()}))
         except NgffError as refusal:
             problems += refusal.problems
     refuse(problems)

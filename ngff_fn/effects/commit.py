@@ -173,7 +173,9 @@ def create(
     store
         Where; nothing may be there, unless ``overwrite``.
     root
-        What; pixels of other stores are copied.
+        What; pixels of other stores are copied, and what lies beside their images. What lies beside the rows of a plate
+        or the series of a collection, such as ``OME``, is not. To convert a store is thus
+        ``create(new, open_ome_zarr(old).root, version="0.5")``.
     version
         Of OME-NGFF: ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     overwrite

@@ -74,7 +74,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     disable_path_checking
         Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
     select
-        A pattern of the positions that are read, such as ``"B/*/*"``; the others are ``Unread``.
+        A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
+        ``"B/1"``; the others are ``Unread``, all of them where it matches none.
 
     Raises
     ------
