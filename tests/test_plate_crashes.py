@@ -19,6 +19,7 @@ from ngff_fn.records.snapshot import Version
 from tests.consolidation import holders, is_true, resolves
 from tests.crashes import killed_at, names_in
 from tests.plate_crashes import (
+    ACTS,
     EACH_KIND_ONCE,
     KINDS,
     STORE,
@@ -168,6 +169,8 @@ def test_another_reader_finds_all_that_it_is_led_to(  # noqa: PLR0917 — fixtur
     record_property: Record,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    if version == "0.4" and ACTS[name].consolidated:
+        pytest.skip("zarr-python takes the list of wells from .zattrs and what is there from .zmetadata: two documents")
     trial = trial_of(version, name, quick_path)
     read = 0
     for point in trial.moments:
