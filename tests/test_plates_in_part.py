@@ -70,7 +70,6 @@ def documents(version: Version, wells: list[str], positions: list[str]) -> list[
         ("*/2/0", ["A/2", "B/2"], ["A/2/0", "B/2/0"]),
         ("B", ["B/1", "B/2"], ["B/1/0", "B/2/0", "B/2/1"]),
         ("B/2", ["B/2"], ["B/2/0", "B/2/1"]),
-        ("C/*/*", [], []),
     ],
 )
 def test_each_document_of_what_is_meant_is_read_once_and_nothing_else(
@@ -166,3 +165,8 @@ def test_edits_of_what_was_read_leave_what_was_left_out_as_it_is(store: Path) ->
         name: data for name, data in before.items() if name.startswith("A/")
     }
     assert records(nf.open_ome_zarr(store).root) == records(nf.pipe(whole, *edits))
+
+
+def test_a_pattern_that_means_no_well_is_refused_with_the_wells_there_are(store: Path) -> None:
+    with pytest.raises(nf.InvalidValueError, match=r"select: 'b/\*/\*' means no well; there are: A/1"):
+        nf.open_ome_zarr(store, select="b/*/*")

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from ngff_fn.curried import set_scale
+from ngff_fn.edits.hierarchy import each_image
 from ngff_fn.errors import InvalidValueError, WrongTypeError
+from ngff_fn.plan.diff import diff
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.examples import CELLS, PLATE, SQUARE
 from ngff_fn.records.image import Image, Place, Unread
@@ -131,3 +134,10 @@ def test_the_tree_of_a_snapshot_of_a_plate_names_the_store() -> None:
 
 def test_an_empty_plate_is_a_line() -> None:
     assert format_tree(Plate()) == "plate: 0 rows × 0 columns, 0 wells, 0 fields"
+
+
+def test_a_snapshot_and_a_plan_of_a_plate_print_in_a_line() -> None:
+    base = Snapshot(origin=Place(home="plate.zarr"), version="0.5", root=PLATE)
+    plan = diff(base, each_image(PLATE, set_scale(z=2.0)))
+    assert "<Plate>" in repr(base)
+    assert max(len(repr(base)), len(repr(plan))) < 400

@@ -108,6 +108,7 @@ def add_label(
         levels=_levels(image, data, method),
         name=name,
         method=method,
+        metadata=FrozenMap({"method": "ngff_fn.add_label", "kwargs": FrozenMap({"method": method})}),
         scale=without_channels(image, image.scale),
         translation=without_channels(image, image.translation),
         image_label=said,

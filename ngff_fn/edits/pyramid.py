@@ -123,7 +123,8 @@ def _taller_label(label: Image, image: Image, steps: tuple[int, ...], chunks: An
     made = [label.levels[0]]
     for above in image.levels[1:]:
         made.append(_level_below(made[-1], above.path, tuple(own.values()), method, keep))
-    return laid_over(evolve(label, levels=tuple(made), method=method), image)
+    taller = evolve(label, levels=tuple(made))
+    return laid_over(taller if method is None else _naming(taller, method), image)
 
 
 @of_record

@@ -11,6 +11,7 @@ from typing import Protocol
 from ngff_fn import codecs
 from ngff_fn.errors import DocumentError, InvalidValueError, Problem, WrongTypeError, a_type
 from ngff_fn.records.labels import LABELS
+from ngff_fn.records.nodes import shown
 from ngff_fn.records.paths import joined
 
 
@@ -53,7 +54,9 @@ class Hierarchy:
         match layout:
             case "plate":
                 empty = codecs.childless(self.texts)  # read whatever is meant: that they are empty is known
-                for well in codecs.child_paths(self.texts) or ():
+                wells = codecs.child_paths(self.texts) or ()
+                self._refuse_none_meant(wells)
+                for well in wells:
                     if (well in empty or self._is_meant(well)) and (own := self._group(well)):
                         self._well(well, own)
             case "well":
@@ -62,6 +65,11 @@ class Hierarchy:
                 self._collection()
             case _:
                 self._image("", self.texts)
+
+    def _refuse_none_meant(self, wells: tuple[str, ...]) -> None:
+        if wells and not any(map(self._is_meant, wells)):
+            message = f"{'/'.join(self.select or ())!r} means no well; there are: {shown(wells)}."
+            raise InvalidValueError(Problem("select", f"{message} Give a pattern of some, such as 'A/*/*'."))
 
     def _is_meant(self, path: str) -> bool:
         return self.select is None or all(map(fnmatchcase, path.split("/"), self.select))

@@ -75,7 +75,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
     select
         A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
-        ``"B/1"``; the others are ``Unread``, all of them where it matches none.
+        ``"B/1"``; the others are ``Unread``.
 
     Raises
     ------
@@ -86,7 +86,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     UnsupportedError
         Other versions, layouts and kinds of store, by name.
     InvalidValueError
-        (a ValueError) for a layout that the store contradicts, and for a new store without layout or channel names.
+        (a ValueError) for a layout that the store contradicts, a ``select`` that means no well of a plate, and for a
+        new store without layout or channel names.
 
     >>> import zarr
     >>> snapshot = open_ome_zarr(zarr.storage.MemoryStore(), layout="fov", mode="w-", axes="zyx")

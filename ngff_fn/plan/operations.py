@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Place
@@ -78,5 +78,5 @@ class Plan:
     """
 
     base: Snapshot
-    operations: tuple[Operation, ...] = ()
-    compare: tuple[tuple[str, bytes | None], ...] = ()
+    operations: tuple[Operation, ...] = field(default=(), repr=lambda operations: f"<{len(operations)} operations>")
+    compare: tuple[tuple[str, bytes | None], ...] = field(default=(), repr=lambda texts: f"<{len(texts)} documents>")

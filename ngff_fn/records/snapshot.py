@@ -106,8 +106,8 @@ class Snapshot:
 
     origin: Place
     version: Version
-    root: Any
-    documents: Documents = field(factory=Documents)
+    root: Any = field(repr=lambda root: f"<{type(root).__name__}>")  # a plate would fill the screen
+    documents: Documents = field(factory=Documents, repr=lambda documents: f"<{len(documents)} documents>")
     problems: tuple[Problem, ...] = ()
     mode: Mode = "r+"
     select: str | None = None
