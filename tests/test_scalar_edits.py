@@ -15,7 +15,7 @@ from ngff_fn import codecs
 from ngff_fn.codecs.scalar_edits import scalar_edits
 from ngff_fn.errors import NgffError
 from ngff_fn.json_splice import Put, spliced
-from ngff_fn.json_splice.scalars import scalar_places, text_places
+from ngff_fn.json_splice.scalars import number_places, scalar_places, text_places
 from ngff_fn.records.image import Image
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.conftest import REPOSITORY
@@ -145,6 +145,36 @@ def test_a_text_that_stands_once_is_where_a_search_finds_it(value: object, space
     found = text_places(text, pointers, value)
     if found is not None and all(pointers):
         assert found == scalar_places(text, pointers)
+
+
+NUMBERS = st.lists(st.one_of(st.integers(-3, 30), st.sampled_from([0.5, 1e5, -2.25])), max_size=4)
+
+
+@settings(max_examples=300)
+@given(
+    st.recursive(
+        st.one_of(NUMBERS, st.sampled_from(["a", "b", "é", '"', '"a": [1', "]"])),
+        lambda inside: st.dictionaries(st.sampled_from("abc"), inside, max_size=3),
+        max_leaves=6,
+    ),
+    st.booleans(),
+    st.data(),
+)
+def test_a_number_in_a_list_of_its_own_name_is_where_a_search_finds_it(
+    value: object, spaced: bool, data: st.DataObject
+) -> None:
+    text = json.dumps(value, separators=(" , ", " : ") if spaced else (",", ":"), ensure_ascii=False)
+    steps = st.one_of(st.sampled_from("abc"), st.integers(-1, 3))
+    pointers = data.draw(st.lists(st.lists(steps, min_size=1, max_size=4).map(tuple), max_size=2, unique=True))
+    found = number_places(text, pointers, value)
+    if found:
+        assert found == scalar_places(text, pointers)
+
+
+def test_numbers_of_lists_of_one_name_are_left_to_a_search() -> None:
+    value = {"a": {"scale": [1, 2]}, "b": {"scale": [1, 2]}}
+    assert number_places(json.dumps(value), [("a", "scale", 1)], value) is None
+    assert number_places(json.dumps(value["a"]), [("scale", 1)], value["a"]) is not None
 
 
 @pytest.mark.parametrize("label", [": ", ":", " : ", ", "])

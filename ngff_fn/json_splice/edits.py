@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, assert_never
 from attrs import Factory, define, frozen
 
 from ngff_fn.json_splice.document import Container, Document, Item
-from ngff_fn.json_splice.scalars import scalar_places, text_places
+from ngff_fn.json_splice.scalars import number_places, scalar_places, text_places
 from ngff_fn.json_splice.syntax import decoded, parse
 from ngff_fn.json_splice.writing import Pointer, Specimen, is_scalar, key, place, token, written
 
@@ -101,7 +101,7 @@ def _other_scalars(document: Document, edits: tuple[Edit, ...], value: Any) -> s
     values = {edit.pointer: edit.value for edit in edits if isinstance(edit, Put) and is_scalar(edit.value)}
     if len(values) < len(edits):
         return None
-    places = text_places(document.text, values, value)
+    places = text_places(document.text, values, value) or number_places(document.text, values, value)
     if places is None:
         places = scalar_places(document.text, values)
     if len(places) < len(values):

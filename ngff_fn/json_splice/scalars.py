@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from json.scanner import make_scanner
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -82,6 +83,41 @@ def text_places(text: str, pointers: Collection[Pointer], value: Any) -> list[Pl
             return None
         found.append(Place(pointer, start, start + len(quoted)))
     return sorted(found, key=attrgetter("start"))
+
+
+def number_places(text: str, pointers: Collection[Pointer], value: Any) -> list[Place] | None:
+    r"""As ``text_places``, for numbers in a list whose key no other list of the document has.
+
+    Without escapes a key with a list is written in one way but for the space in it: where that is once, there it is.
+
+    >>> number_places('{"scale": [1.0, 25], "type": "scale"}', [("scale", 1)], {"scale": [1.0, 25], "type": "scale"})
+    [Place(pointer=('scale', 1), start=16, end=18)]
+    """
+    if "\\" in text:
+        return None
+    found: list[Place] = []
+    for pointer in pointers:
+        key, at = pointer[-2:] if len(pointer) > 1 else (0, "")
+        numbers = _at(value, pointer[:-1])
+        if not isinstance(key, str) or not isinstance(numbers, list) or type(at) is not int:
+            return None
+        opening = _list_of(key)
+        first = opening(text)
+        if first is None or opening(text, first.end()) or not 0 <= at < len(numbers):
+            return None
+        if not {int, float}.issuperset(map(type, numbers)):
+            return None
+        items = text[first.end() : text.index("]", first.end())].split(",")
+        start = first.end() + sum(map(len, items[:at])) + at
+        item = items[at]
+        space = len(item) - len(item.lstrip())
+        found.append(Place(pointer, start + space, start + len(item.rstrip())))
+    return sorted(found, key=attrgetter("start"))
+
+
+@lru_cache(maxsize=64)
+def _list_of(key: str) -> Callable[..., re.Match[str] | None]:
+    return re.compile(rf'"{re.escape(key)}"[ \t\r\n]*:[ \t\r\n]*\[').search
 
 
 def _at(value: Any, pointer: Pointer) -> Any:
