@@ -147,13 +147,13 @@ def test_a_text_that_stands_once_is_where_a_search_finds_it(value: object, space
         assert found == scalar_places(text, pointers)
 
 
-NUMBERS = st.lists(st.one_of(st.integers(-3, 30), st.sampled_from([0.5, 1e5, -2.25])), max_size=4)
+LISTS = st.lists(st.one_of(st.integers(-3, 30), st.sampled_from([0.5, 1e5, -2.25])), max_size=4)
 
 
 @settings(max_examples=300)
 @given(
     st.recursive(
-        st.one_of(NUMBERS, st.sampled_from(["a", "b", "é", '"', '"a": [1', "]"])),
+        st.one_of(LISTS, st.sampled_from(["a", "b", "é", '"', '"a": [1', "]"])),
         lambda inside: st.dictionaries(st.sampled_from("abc"), inside, max_size=3),
         max_leaves=6,
     ),

@@ -41,6 +41,17 @@ class ImagePair:
         return self.wanted.labels is not self.before.labels
 
     @property
+    def is_only_placed_anew(self) -> bool:
+        """Whether the levels are the same objects but for their scales and translations."""
+        old, new = self.before.levels, self.wanted.levels
+        same_axes = self.wanted.axes is self.before.axes and len(old) == len(new)
+        return (
+            same_axes
+            and all(map(is_, map(_array_of, old), map(_array_of, new)))
+            and all(was.path is level.path and was.pixels is level.pixels for was, level in zip(old, new, strict=True))
+        )
+
+    @property
     def has_new_labels(self) -> bool:
         """Whether labels get levels that they did not have."""
         before = _levels_of_labels(self.before)
@@ -59,12 +70,15 @@ def image_problems(pair: ImagePair) -> list[Problem]:
     """What forbids to write an image; not asked again of what was read, and stays."""
     if not pair.is_laid_out_anew:
         return _channel_problems(pair.wanted)
+    if pair.is_only_placed_anew:
+        return _channel_problems(pair.wanted) or rules.place_problems(pair.wanted)
     arrays = [level.array for level in pair.before.levels]
     wanted = [level.array for level in pair.wanted.levels]
     is_same = len(arrays) == len(wanted) and all(map(is_, arrays, wanted))
     return new_image_problems(pair.wanted, pair.version, arrays=not is_same)
 
 
+_array_of = attrgetter("array")
 _asked = attrgetter("axes", "levels", "scale", "translation")
 
 

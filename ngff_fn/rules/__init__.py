@@ -22,12 +22,12 @@ from ngff_fn.records.labels import LABELS
 from ngff_fn.records.plate import Plate
 from ngff_fn.records.snapshot import Snapshot
 from ngff_fn.records.subject import of_record
-from ngff_fn.rules.consistency import record_problems
+from ngff_fn.rules.consistency import place_problems, record_problems
 from ngff_fn.rules.image import IMAGE_RULES
 from ngff_fn.rules.labels import LABEL_RULES
 from ngff_fn.rules.plate import PLATE_RULES
 
-__all__ = ["record_problems", "validate"]
+__all__ = ["place_problems", "record_problems", "validate"]
 
 
 @of_record

@@ -42,6 +42,24 @@ def record_problems(image: Image) -> list[Problem]:
     ]
 
 
+def place_problems(image: Image) -> list[Problem]:
+    """What forbids to write the scales and translations of an image: those of ``record_problems`` that are of these.
+
+    >>> from attrs import evolve
+    >>> from ngff_fn.records.examples import SQUARE
+    >>> print(*place_problems(evolve(SQUARE, scale=(1.0, float("inf")))))
+    scale: (1.0, inf) has a number that is not finite. Set another.
+    """
+    return [
+        *_vector_problems(image, "", image.scale, image.translation),
+        *(
+            problem
+            for index, level in enumerate(image.levels)
+            for problem in _vector_problems(image, f"levels[{index}].", level.scale, level.translation)
+        ),
+    ]
+
+
 def _axes_problems(image: Image) -> Iterator[Problem]:
     """What was read leniently may be written again; but axes are called by their names."""
     for problem in axes_problems(image.axes):
