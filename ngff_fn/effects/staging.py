@@ -21,7 +21,7 @@ from ngff_fn.effects.units import is_unit_name, present_units, unit_key
 from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
-from ngff_fn.records.paths import joined
+from ngff_fn.records.paths import joined, parent
 from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
 
 
@@ -213,7 +213,7 @@ class _Stager:
             return [], steps.in_order()
         # The documents of the arrays first: from then on, no plan that was computed from the old pixels applies.
         written = {self.work.at(write.path) for write in self.writes}
-        arrays = [step for step in steps.documents if isinstance(step, Put) and _parent(step.key) in written]
+        arrays = [step for step in steps.documents if isinstance(step, Put) and parent(step.key) in written]
         return [*arrays, *steps.chunks], [step for step in steps.documents if step not in arrays]
 
     def _new_node(self, path: str) -> str:
@@ -386,7 +386,3 @@ def _write_documents(files: Files, path: str, create: CreateNode) -> None:
     files.make_directory(path)
     for name, text in create.documents.items():
         files.write(joined(path, name), text)
-
-
-def _parent(key: str) -> str:
-    return key.rpartition("/")[0]

@@ -30,7 +30,7 @@ from ngff_fn.effects.record import (
 )
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import NgffError, Problem, StoreError, refuse
-from ngff_fn.records.paths import joined
+from ngff_fn.records.paths import joined, parent
 
 LOCK_TIMEOUT = 30.0
 """Seconds for which a commit waits for the lock."""
@@ -72,10 +72,10 @@ def carry_out(files: Files, record: Record, *, durable: bool) -> None:
         files.sync(drafts.values())
     for step in record.steps:
         _do(files, step, drafts)
-    touched = {_parent(path) for step in record.steps for path in changed_by(step)}
+    touched = {parent(path) for step in record.steps for path in changed_by(step)}
     if durable:
         files.sync(path for path in touched if files.signature(path) is not None)
-    left = {_parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
+    left = {parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
     for path in sorted(left, key=len, reverse=True):
         if path and not path.startswith(WORKSHOP):
             files.prune(path)
@@ -93,14 +93,14 @@ def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) ->
                 files.sync([DRAFT])
         _do(files, step, drafts)
         if durable:
-            files.sync({_parent(path) for path in changed_by(step)})
+            files.sync({parent(path) for path in changed_by(step)})
 
 
 def refuse_unwritable(files: Files, steps: Iterable[Step]) -> None:
     """Refuse, before the moment, what could not be carried out after it."""
     changed = [path for step in steps for path in changed_by(step)]
     moved = [path for step in steps for path in changed_by(step) if not isinstance(step, Put)]
-    parents = dict.fromkeys(_parent(path) for path in changed)
+    parents = dict.fromkeys(parent(path) for path in changed)
     message = (
         "it cannot be written, so the commit could not be carried out; nothing was changed. Change its permissions."
     )
@@ -121,10 +121,6 @@ def _do(files: Files, step: Step, drafts: Mapping[str, str]) -> None:
                 files.exchange(step.staged, step.target)
         case _:
             assert_never(step)
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
 
 
 # --- staging and cleaning
