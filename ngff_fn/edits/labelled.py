@@ -1,7 +1,7 @@
 """Label images follow their image: they lie where it lies, and have as many levels.
 
-Specification, "labels": "within the multiscale object, two … MUST have the same number of entries (scale levels) as the
-original unlabeled image".
+Specification, "labels": "the JSON array associated with the datasets key MUST have the same number of entries (scale
+levels) as the original unlabeled image".
 """
 
 from __future__ import annotations

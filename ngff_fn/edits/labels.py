@@ -35,7 +35,7 @@ from ngff_fn.records.subject import of_record
 
 Color: TypeAlias = str | Sequence[int] | None
 _SOURCE = FrozenMap({"image": "../../"})
-"""Specification, "image-label": "source … image: the relative path to the image"; it is two groups up."""
+"""Specification, "image-label": the path of the image, relative to the label image, which lies two groups below it."""
 _VALUE = "label-value"
 _OPAQUE = 255
 _RGB, _RGBA = 3, 4

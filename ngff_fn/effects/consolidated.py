@@ -2,7 +2,7 @@
 
 They are read when the commit begins, and compared again under the lock, as every other document that it puts. Where
 there are none it costs a look for ``.zmetadata`` in each group above what changes; of a ``zarr.json`` the text that was
-read is searched, but for the root, where programs consolidate, which is read again.
+read is searched; that of the root, where programs consolidate, is read again, unless the plan changes nothing else.
 """
 
 from __future__ import annotations

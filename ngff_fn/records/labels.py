@@ -10,7 +10,7 @@ from attrs import field, frozen
 from ngff_fn.frozen_json import EMPTY, FrozenMap
 
 LABELS = "labels"
-"""Where the labels of an image are: "a group labels … beside the resolution levels"."""
+"""Where the labels of an image are: in a group beside its levels (specification, "labels")."""
 
 DTYPES_OF_LABELS = tuple(f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u"))
 """Specification: "The pixels of the label images MUST be integer data types"."""
