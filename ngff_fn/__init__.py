@@ -225,6 +225,7 @@ _NAMES = {
     "views.tree": "format_tree",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
+# From the table, so that no name stands twice; linters want a list of literals.
 __all__ = sorted(_HOMES)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 if not TYPE_CHECKING:  # else any name would seem to be there

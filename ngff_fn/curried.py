@@ -126,7 +126,7 @@ def step(edit: Callable[Concatenate[Subject, P], Result]) -> Callable[P, Step[Su
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = _documentation(edit, subject)
-    make.__signature__ = own  # type: ignore[attr-defined]
+    make.__signature__ = own  # type: ignore[attr-defined] # where inspect looks for it
     return make
 
 

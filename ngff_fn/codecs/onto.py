@@ -31,7 +31,7 @@ class Number:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Number) and self.value == other.value
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # as Python says that what is compared so has no hash
 
 
 def plain(value: Any) -> Any:

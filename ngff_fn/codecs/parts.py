@@ -140,7 +140,7 @@ def number(part: Part) -> float | None:
         value = float(value) if match[2] or match[3] else int(match[1])
         part.lenient(f"is the text {shown(part.value)}; it should be a number.")
     if is_number(value):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return] # is_number has just told
     part.lenient(f"is {shown(part.value)}, not a finite number; read as if it were not there.")
     return None
 

@@ -62,7 +62,7 @@ def once(text: bytes, read: Callable[[bytes], T]) -> T:
     """
     known = _recent.get((text, read))
     if known is not None:
-        return known[0]  # type: ignore[no-any-return]
+        return known[0]  # type: ignore[no-any-return] # what this reader made
     found = read(text)
     if len(text) < _KEPT:
         if len(_recent) >= _MANY:

@@ -32,7 +32,7 @@ def set_contrast_limits(
     start: float | None = None,
     end: float | None = None,
     min: float | None = None,  # noqa: A002 — as the specification calls them
-    max: float | None = None,  # noqa: A002
+    max: float | None = None,  # noqa: A002 — likewise
 ) -> Image:
     """The image with other contrast limits of one channel.
 

@@ -120,7 +120,7 @@ def _with_images(root: AnyRoot, change: _Change) -> AnyRoot:
             made = root if all(map(is_, wells, root.wells)) else evolve(root, wells=wells)
         case _:
             assert_never(root)
-    return made  # type: ignore[no-any-return]
+    return made  # type: ignore[no-any-return] # of the type that was given, as each case made it
 
 
 def _well_with_images(well: Well | Unread, above: str, change: _Change) -> Well | Unread:
@@ -141,7 +141,7 @@ def _with_image(entry: _Holding, image: Image | Unread) -> _Holding:
         made = Field(path=entry.path, image=image, acquisition=entry.acquisition, extra=entry.extra)  # twice as fast
     else:
         made = evolve(entry, image=image)
-    return made  # type: ignore[no-any-return]
+    return made  # type: ignore[no-any-return] # of the type that was given, as each case made it
 
 
 def _sharing() -> Callable[[Image, Image], Image]:

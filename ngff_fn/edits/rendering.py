@@ -145,7 +145,7 @@ def set_channel_color(image: Image, name: str, color: str | Sequence[int]) -> Im
 
 
 @of_record
-def set_channel_active(image: Image, name: str, active: bool = True) -> Image:  # noqa: FBT001, FBT002
+def set_channel_active(image: Image, name: str, active: bool = True) -> Image:  # noqa: FBT001, FBT002 — as iohub users say it
     """The image with one channel shown, or not.
 
     Parameters
