@@ -117,12 +117,8 @@ if TYPE_CHECKING:
         axis_index as axis_index,
         axis_names as axis_names,
     )
-    from ngff_fn.records.channels import (
-        Channel as Channel,
-        Window as Window,
-        channel_index as channel_index,
-        channel_names as channel_names,
-    )
+    from ngff_fn.records.channel_names import channel_index as channel_index, channel_names as channel_names
+    from ngff_fn.records.channels import Channel as Channel, Window as Window
     from ngff_fn.records.coordinates import (
         effective_scale as effective_scale,
         effective_translation as effective_translation,
@@ -212,7 +208,8 @@ _NAMES = {
     "plan.operations": "CreateNode MoveNode Operation Plan PutDocument RetireNode WriteArray",
     "records.arrays": "ArraySpec",
     "records.axes": "Axis axes_from axis_index axis_names",
-    "records.channels": "Channel Window channel_index channel_names",
+    "records.channel_names": "channel_index channel_names",
+    "records.channels": "Channel Window",
     "records.coordinates": "effective_scale effective_translation scale to_index to_physical",
     "records.holders": "positions rows wells",
     "records.image": "Image Label Labels Level Place Unread level_at level_index sizes",

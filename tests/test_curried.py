@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import ngff_fn.edits
 from ngff_fn import curried as c
 from ngff_fn.errors import NotThereError, WrongTypeError
-from ngff_fn.records.channels import Window, channel_names
+from ngff_fn.records.channel_names import channel_names
+from ngff_fn.records.channels import Window
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level, Place

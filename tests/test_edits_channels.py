@@ -25,7 +25,8 @@ from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, OutOfRan
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import axes_from, axis_index
-from ngff_fn.records.channels import Channel, Window, channel_names
+from ngff_fn.records.channel_names import channel_names
+from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.colors import CSS_COLORS, color_from
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level

@@ -12,7 +12,7 @@ from ngff_fn.edits.pyramid import with_pyramid, without_pyramid
 from ngff_fn.edits.select import concatenate, crop
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.axes import axis_names
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.image import Image
 from ngff_fn.records.pixels import Given
 from tests.reference import reference_downsample

@@ -24,7 +24,7 @@ from ngff_fn.edits.positions import (
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, OutOfRangeError, WrongTypeError
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.axes import axes_from, axis_names
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.examples import CELLS, PLATE, SQUARE
 from ngff_fn.records.image import Image, Place, Unread
 from ngff_fn.records.plate import Acquisition, Field, Line, Plate, Well

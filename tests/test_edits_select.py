@@ -22,7 +22,7 @@ from ngff_fn.errors import (
 )
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import Axis, axes_from, axis_names
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.coordinates import to_physical
 from ngff_fn.records.examples import CELLS, SQUARE
 from ngff_fn.records.image import Image, Level, Unread

@@ -16,7 +16,7 @@ from ngff_fn import curried as c
 from ngff_fn.edits.hierarchy import each_image, update_at
 from ngff_fn.errors import InvalidValueError, NotThereError, WrongTypeError
 from ngff_fn.frozen_json import FrozenMap
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.examples import CELLS, PLATE, SQUARE
 from ngff_fn.records.holders import positions, rows, wells

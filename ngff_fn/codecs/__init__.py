@@ -17,11 +17,12 @@ from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, enco
 from ngff_fn.codecs.hierarchy import child_paths, childless, decode_root, snapshot_from
 from ngff_fn.codecs.labels import is_group_of_labels, label_paths, label_problems
 from ngff_fn.codecs.levels import path_clashes, path_fault
-from ngff_fn.codecs.texts import reading, token
+from ngff_fn.codecs.texts import Reading, token
 from ngff_fn.codecs.versions import version_of
 
 __all__ = [
     "Decoded",
+    "Reading",
     "array_problems",
     "bare_group",
     "child_paths",
@@ -39,7 +40,6 @@ __all__ = [
     "level_paths",
     "path_clashes",
     "path_fault",
-    "reading",
     "snapshot_from",
     "token",
     "version_of",

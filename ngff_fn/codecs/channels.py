@@ -18,10 +18,17 @@ _HEX = re.compile(r"#?([0-9A-Fa-f]{6})", re.ASCII)
 _RRGGBB = re.compile(r"[0-9A-Fa-f]{6}", re.ASCII).fullmatch
 _FIELDS = ("label", "color", "active", "coefficient", "family", "inverted")
 _LIMITS = ("start", "end", "min", "max")
+OMERO = frozenset({"channels"})
 _MEMBERS = frozenset({"label", "color", "window", "active", "coefficient", "family", "inverted"})
 _WINDOW = frozenset(_LIMITS)
 _TEXT = frozenset({str, NoneType})
 _TRUTH = frozenset({bool, NoneType})
+
+
+def sound_omero(omero: Any) -> tuple[tuple[Channel, ...], FrozenMap] | None:
+    """The channels of an "omero" as it must be, and its other members; else None."""
+    channels = sound_channels(omero.get("channels")) if type(omero) is dict else None
+    return None if channels is None else (channels, others_of(omero, OMERO))
 
 
 def sound_channels(entries: Any) -> tuple[Channel, ...] | None:

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
+from ngff_fn.codecs.alike import image_alike, remember
 from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.arrays_v3 import note_extensions
 from ngff_fn.codecs.consistency import array_problems
@@ -143,22 +144,33 @@ def sound_group(documents: Mapping[str, bytes], version: Version) -> Image | Non
 
 
 def _sound_group_v2(text: bytes) -> Image | None:
-    attributes = sound_document({".zattrs": text}, ".zattrs")
-    return None if attributes is None else _sound_image(attributes, "0.4")
+    return _sound_image(text, "0.4")
 
 
 def _sound_group_v3(text: bytes) -> Image | None:
-    whole = sound_document({"zarr.json": text}, "zarr.json")
-    if whole is None or whole.get("zarr_format") != 3 or whole.get("node_type") != "group":
-        return None
-    return _sound_image(whole.get("attributes"), "0.5") if whole.keys() <= _GROUP_MEMBERS else None
+    return _sound_image(text, "0.5")
 
 
-def _sound_image(attributes: Any, version: Version) -> Image | None:
+def _sound_image(text: bytes, version: Version) -> Image | None:
     try:
-        return sound_image(attributes, version)
+        return image_alike(text, version) or _sound_image_as_such(text, version)
     except OverflowError:  # of an integer that no float can hold
         return None
+
+
+def _sound_image_as_such(text: bytes, version: Version) -> Image | None:
+    key = ".zattrs" if version == "0.4" else "zarr.json"
+    whole = sound_document({key: text}, key)
+    if whole is None or (version == "0.5" and not _is_group_v3(whole)):
+        return None
+    image = sound_image(whole if version == "0.4" else whole.get("attributes"), version)
+    if image is not None:
+        remember(text, version, whole, image)
+    return image
+
+
+def _is_group_v3(whole: dict[str, Any]) -> bool:
+    return whole.get("zarr_format") == 3 and whole.get("node_type") == "group" and whole.keys() <= _GROUP_MEMBERS
 
 
 def _note_group(whole: Part) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
+from ngff_fn.codecs.alike import value_alike
 from ngff_fn.codecs.arrays import BIG, UNREAD
 from ngff_fn.codecs.converters import Itself, converter, write_anew, write_once
 from ngff_fn.codecs.decoding import read_group
@@ -62,10 +63,12 @@ def encode_group(
     marker = {".zgroup": onto.get(".zgroup") or _ZGROUP} if version == "0.4" else {}
     if ".zattrs" in onto and ".zgroup" not in onto:
         marker = {}
-    old = _original(onto, key) if before is None or key not in onto else _read_again(onto, key)
-    edits = None if before is None else scalar_edits(before, image, _inside(old, pointer), pointer)
-    if edits is not None and key in onto:
-        return {**marker, key: _edited(onto, key, edits, old)}
+    if before is not None and key in onto:
+        said = _read_again(onto[key], before, image)
+        edits = scalar_edits(before, image, _inside(said, pointer), pointer)
+        if edits is not None:
+            return {**marker, key: _edited(onto, key, edits, said)}
+    old = _original(onto, key)
     write = write_once(version) if key in onto else write_anew(version)
     wanted = write_image(image, version, write)
     if before is None and key in onto:
@@ -233,13 +236,19 @@ def _original(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
     return None if part is None else part.value
 
 
-def _read_again(onto: Mapping[str, bytes], key: str) -> dict[str, Any] | None:
-    """As ``_original``, of a document from which a record was read: a change in each image of a plate asks for each."""
+def _read_again(text: bytes, before: Image, wanted: Image) -> Any:
+    """What a document says, from which an image was read, where its levels or channels change; None for no JSON.
+
+    A change in each image of a plate asks for each.
+    """
+    parts = [
+        *(["datasets"] if wanted.levels is not before.levels else []),
+        *(["omero"] if wanted.channels is not before.channels else []),
+    ]
     try:
-        value = parsed_again(onto[key])
+        return parsed_again(text, lambda text: value_alike(text, parts))
     except ValueError:
-        return _original(onto, key)
-    return value if isinstance(value, dict) else _original(onto, key)
+        return None
 
 
 def _inside(document: Any, pointer: Pointer) -> Any:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import evolve
 
 from ngff_fn.codecs.axes import note_axes, sound_axes
-from ngff_fn.codecs.channels import read_channels, sound_channels
+from ngff_fn.codecs.channels import OMERO, read_channels, sound_omero
 from ngff_fn.codecs.labels import IMAGE_LABEL, read_image_label, write_image_label
-from ngff_fn.codecs.levels import path_clashes, read_level, sound_level
+from ngff_fn.codecs.levels import path_clashes, read_level, sound_levels
 from ngff_fn.codecs.parts import Part, mapping, others_of, section, sections_of, shown, text
 from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
 from ngff_fn.codecs.versions import OTHER_LAYOUTS, OURS, ome_part, stated
@@ -37,7 +37,6 @@ _ATTRIBUTES: dict[Version, frozenset[str]] = {
     "0.5": frozenset({"ome", OURS}),
 }
 _OME = frozenset({"version", "multiscales", "omero", IMAGE_LABEL})
-_OMERO = frozenset({"channels"})
 
 
 _TEXT = frozenset({str, NoneType})
@@ -93,19 +92,16 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
     if (first if version == "0.4" else ome).get("version") != version or None in (*first.values(), *ome.values()):
         return None
     axes = sound_axes(first.get("axes"))
-    datasets, name, method, metadata = map(first.get, ("datasets", "name", "type", "metadata"))
-    if axes is None or type(datasets) is not list or not datasets:
+    name, method, metadata = map(first.get, ("name", "type", "metadata"))
+    levels = None if axes is None else sound_levels(first.get("datasets"), len(axes))
+    if axes is None or levels is None:
         return None
     if type(name) not in _TEXT or type(method) not in _TEXT or type(metadata) not in _OBJECT:
         return None
-    levels = tuple(level for entry in datasets if (level := sound_level(entry, len(axes))) is not None)
-    if len(levels) < len(datasets) or any(path_clashes([level.path for level in levels])):
-        return None
     steps = first.get("coordinateTransformations")
     whole = (None, None) if steps is None else sound_transforms(steps, len(axes))
-    omero = ome.get("omero")  # null is noted, see above
-    channels = sound_channels(omero.get("channels")) if type(omero) is dict else None
-    if whole is None or (channels is None and omero is not None):
+    omero = sound_omero(ome["omero"]) if "omero" in ome else (None, EMPTY)  # null is noted, see above
+    if whole is None or omero is None:
         return None
     noted: list[Problem] = []
     label = read_image_label(Part(ome[IMAGE_LABEL], IMAGE_LABEL, noted)) if IMAGE_LABEL in ome else None
@@ -115,12 +111,12 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
         "attributes": others_of(attributes, _ATTRIBUTES[version]),
         "ome": EMPTY if version == "0.4" else others_of(ome, _OME),
         "multiscale": others_of(first, _MULTISCALE),
-        "omero": EMPTY if omero is None else others_of(omero, _OMERO),
+        "omero": omero[1],
     }
     return Image(
         axes=axes,
         levels=levels,
-        channels=channels,
+        channels=omero[0],
         name=name,
         method=method,
         metadata=None if metadata is None else others_of(metadata, frozenset()),
@@ -156,7 +152,7 @@ def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:
     sections: dict[str, Json] = {
         "multiscale": first.others(*_MULTISCALE),
         "transforms": unknown,
-        "omero": EMPTY if omero is None else omero.others(*_OMERO),
+        "omero": EMPTY if omero is None else omero.others(*OMERO),
         "multiscales": tuple(freeze(entry.value) for entry in entries[1:]),
     }
     return Image(
@@ -272,7 +268,7 @@ def _write_multiscale(image: Image, write: Write) -> dict[str, Any]:
 
 
 def _write_omero(image: Image, write: Write) -> dict[str, Any] | None:
-    unknown = _others(image, "omero", _OMERO, write)
+    unknown = _others(image, "omero", OMERO, write)
     if image.channels is None:
         return unknown or None
     return {"channels": write(image.channels), **unknown}

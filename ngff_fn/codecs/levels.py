@@ -40,7 +40,20 @@ def read_level(part: Part, ndim: int) -> Level:
     )
 
 
-def sound_level(entry: Any, ndim: int) -> Level | None:
+def sound_levels(entries: Any, ndim: int) -> tuple[Level, ...] | None:
+    """Levels as they must be; None where ``read_level`` or ``path_clashes`` has something to note."""
+    if type(entries) is not list or not entries:
+        return None
+    levels: list[Level] = []
+    for entry in entries:
+        level = _sound_level(entry, ndim)
+        if level is None:
+            return None
+        levels.append(level)
+    return None if any(path_clashes([level.path for level in levels])) else tuple(levels)
+
+
+def _sound_level(entry: Any, ndim: int) -> Level | None:
     """A level as it must be; None where ``read_level`` has to look, which would note something."""
     if type(entry) is not dict or type(path := entry.get("path")) is not str or path_fault(path):
         return None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -71,26 +70,30 @@ def once(text: bytes, read: Callable[[bytes], T]) -> T:
     return found
 
 
-def parsed_again(text: bytes) -> Any:
+def parsed_again(text: bytes, otherwise: Callable[[bytes], Any]) -> Any:
     """The value of a document that ``document`` has read before, which must not be changed; ``ValueError`` for no JSON.
 
-    That it is sound, or what it means, was asked then: to parse it takes half of the time.
+    That it is sound, or what it means, was asked then: to parse it takes half of the time. Where it is not remembered,
+    and ``otherwise`` gives None.
     """
     known = _recent.get((text, parse))
-    return json.loads(text) if known is None else known[0]
+    if known is not None:
+        return known[0]
+    value = otherwise(text)
+    return json.loads(text) if value is None else value
 
 
-@contextmanager
-def reading() -> Iterator[None]:
+class Reading:
     """In here, what a document describes is remembered to the end.
 
     The images of a plate are all asked for their levels first, so that these are read too, and then for the rest.
     """
-    token = _of_reading.set({})
-    try:
-        yield
-    finally:
-        _of_reading.reset(token)
+
+    def __enter__(self) -> None:
+        self._outer = _of_reading.set({})
+
+    def __exit__(self, *_: object) -> None:
+        _of_reading.reset(self._outer)
 
 
 def once_a_reading(text: bytes, read: Callable[[bytes], T]) -> T:

@@ -19,7 +19,8 @@ from ngff_fn.edits.rendering import checked_active, default_channel, default_win
 from ngff_fn.edits.slabs import grown, new_slabs, slab_of, slab_region, taken
 from ngff_fn.errors import InvalidValueError, NotThereError, OutOfRangeError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.axes import axis_names, channel_axis
-from ngff_fn.records.channels import Window, channel_index, channel_names, unknown_channel
+from ngff_fn.records.channel_names import channel_index, channel_names, unknown_channel
+from ngff_fn.records.channels import Window
 from ngff_fn.records.colors import color_from
 from ngff_fn.records.coordinates import is_whole
 from ngff_fn.records.image import Image, level_index
@@ -70,7 +71,7 @@ def add_channel(
     OutOfRangeError, WrongTypeError
         (an IndexError, a TypeError) for an index that is no position, data that are no array.
 
-    >>> from ngff_fn.records.channels import channel_names
+    >>> from ngff_fn.records.channel_names import channel_names
     >>> from ngff_fn.records.examples import CELLS
     >>> more = add_channel(CELLS, "Cy5", index=1)
     >>> channel_names(more), more.channels[1].color, [level.array.shape for level in more.levels]
@@ -116,7 +117,7 @@ def rename_channel(image: Image, old: str, new: str) -> Image:
     NotThereError, InvalidValueError
         (a KeyError, a ValueError) where no channel has the name, or another has the new one.
 
-    >>> from ngff_fn.records.channels import channel_names
+    >>> from ngff_fn.records.channel_names import channel_names
     >>> from ngff_fn.records.examples import CELLS
     >>> channel_names(rename_channel(CELLS, "GFP", "EGFP"))
     ('DAPI', 'EGFP')
@@ -192,7 +193,7 @@ def remove_channel(image: Image, name: str) -> Image:
         (a KeyError, a ValueError) where no channel has the name; for an image without a channel axis, and for its last
         channel.
 
-    >>> from ngff_fn.records.channels import channel_names
+    >>> from ngff_fn.records.channel_names import channel_names
     >>> from ngff_fn.records.examples import CELLS
     >>> fewer = remove_channel(CELLS, "DAPI")
     >>> channel_names(fewer), fewer.levels[1].array.shape
@@ -228,7 +229,7 @@ def reorder_channels(image: Image, names: Sequence[str]) -> Image:
         (a KeyError, a ValueError, a TypeError) for names that no channel has, that are missing or come twice; for an
         image without a channel axis; for what is no list of names.
 
-    >>> from ngff_fn.records.channels import channel_names
+    >>> from ngff_fn.records.channel_names import channel_names
     >>> from ngff_fn.records.examples import CELLS
     >>> channel_names(reorder_channels(CELLS, ["GFP", "DAPI"]))
     ('GFP', 'DAPI')

@@ -12,7 +12,8 @@ from attrs import evolve
 from ngff_fn.edits.arguments import is_array, number
 from ngff_fn.edits.rendering import default_window, dtype_of, with_channel, with_omero
 from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type, refuse
-from ngff_fn.records.channels import Window, channel_index
+from ngff_fn.records.channel_names import channel_index
+from ngff_fn.records.channels import Window
 from ngff_fn.records.image import Image
 from ngff_fn.records.subject import of_record
 

@@ -64,7 +64,7 @@ def each_image(root: AnyRoot, *edits: Callable[[Any], Any], where: Where = None)
         What an edit refuses, of the same type where all are of one, with the path of each position before it.
 
     >>> from ngff_fn.curried import rename_channel
-    >>> from ngff_fn.records.channels import channel_names
+    >>> from ngff_fn.records.channel_names import channel_names
     >>> from ngff_fn.records.examples import PLATE
     >>> from ngff_fn.records.holders import positions
     >>> renamed = each_image(PLATE, rename_channel("GFP", "EGFP"), where="A/*/*")

@@ -15,7 +15,7 @@ from ngff_fn.edits.rendering import with_default_channels
 from ngff_fn.errors import NotThereError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import channel_axis
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.image import DEEPEST, Image, Level
 from ngff_fn.records.pixels import Pixels, downsample
 

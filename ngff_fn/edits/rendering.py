@@ -10,7 +10,8 @@ from attrs import evolve
 
 from ngff_fn.errors import Problem, WrongTypeError
 from ngff_fn.records.arrays import DTYPES
-from ngff_fn.records.channels import Channel, Window, channel_index, channel_names
+from ngff_fn.records.channel_names import channel_index, channel_names
+from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.colors import color_from
 from ngff_fn.records.image import Image
 from ngff_fn.records.subject import of_record

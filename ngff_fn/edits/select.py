@@ -27,7 +27,8 @@ from ngff_fn.errors import (
 )
 from ngff_fn.records import pixels as recipes
 from ngff_fn.records.axes import Axis, axis_index, axis_names, channel_axis
-from ngff_fn.records.channels import Channel, channel_names
+from ngff_fn.records.channel_names import channel_names
+from ngff_fn.records.channels import Channel
 from ngff_fn.records.coordinates import effective_scale
 from ngff_fn.records.image import Image, Labels, Level, Unread
 from ngff_fn.records.labels import LABELS

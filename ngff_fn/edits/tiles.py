@@ -11,7 +11,7 @@ from ngff_fn.edits.levels import add_level_zeros, set_region
 from ngff_fn.edits.regions import bounds
 from ngff_fn.errors import InvalidValueError, NgffError, OutOfRangeError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.axes import axis_names, channel_axis
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.image import Image, Level, level_at
 from ngff_fn.records.regions import Region, extent
 from ngff_fn.records.subject import of_record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
@@ -232,11 +233,13 @@ def _says(text: bytes | None, path: str) -> bool:
     return text is not None and f'"{path.strip("/")}"'.encode(errors="replace") in text
 
 
-def _directories_above(path: str) -> Iterator[str]:
-    below, above = path, os.path.dirname(path)
-    while above != below:
-        yield above
-        below, above = above, os.path.dirname(above)
+@lru_cache(maxsize=16)
+def _directories_above(path: str) -> tuple[str, ...]:
+    found, above = [path], os.path.dirname(path)
+    while above != found[-1]:
+        found.append(above)
+        above = os.path.dirname(above)
+    return tuple(found[1:])
 
 
 def _has_file(directory: str, name: str) -> bool:

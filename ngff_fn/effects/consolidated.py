@@ -26,6 +26,8 @@ from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, PutDocument
 from ngff_fn.records.paths import and_above, joined, parent
 from ngff_fn.records.snapshot import Version
 
+_NAME = MEMBER.encode()
+
 
 def with_consolidated(work: Work) -> Work:
     """The same work, with the consolidated metadata around it as documents that it puts.
@@ -54,12 +56,14 @@ def with_consolidated(work: Work) -> Work:
 
 def _stands_alone(work: Work) -> bool:
     """Whether documents of the outermost group alone change, and it holds none: as with most images."""
-    puts = [each for each in work.plan.operations if isinstance(each, PutDocument)]
-    if work.address.path or len(puts) < len(work.plan.operations) or any("/" in put.key for put in puts):
+    if work.address.path:
         return False
+    for each in work.plan.operations:
+        if not isinstance(each, PutDocument) or "/" in each.key or _NAME in each.text or _NAME in (each.before or b""):
+            return False
     if work.plan.base.version == "0.4":
         return not work.files.exists(HOLDERS["0.4"]) and not work.files.exists(WORKSHOP)
-    return not any(MEMBER.encode() in text for put in puts for text in (put.before or b"", put.text))
+    return True
 
 
 def _as_it_will_be(files: Files) -> Files | View:
@@ -124,7 +128,7 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
             text = source.read(before) if source.exists(before) else None
         else:
             text = source.read(before) if _may_hold(work, before) else None
-        if text is not None and (version == "0.4" or MEMBER.encode() in text):
+        if text is not None and (version == "0.4" or _NAME in text):
             yield _Holder(path=path, was=was, key=key, text=text)
 
 
@@ -160,7 +164,7 @@ def _may_hold(work: Work, key: str) -> bool:
     """Whether a ``zarr.json`` has to be read: not where the text that is known says that there is nothing in it."""
     inside = _inside(work, key)
     known = None if inside in (None, "zarr.json") else work.plan.base.documents.get(inside)
-    return known is None or MEMBER.encode() in known
+    return known is None or _NAME in known
 
 
 def _inside(work: Work, key: str) -> str | None:

@@ -10,6 +10,7 @@ from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import (
     LOCK_TIMEOUT,
     Bench,
+    Seen,
     carry_out,
     carry_out_directly,
     clean,
@@ -30,10 +31,16 @@ def only_documents(plan: Plan) -> bool:
     return all(isinstance(operation, PutDocument) for operation in plan.operations)
 
 
-def compare(work: Work) -> None:
-    """Refuse a plan whose documents have changed since it was computed."""
+def compare(work: Work) -> Seen:
+    """Refuse a plan whose documents have changed since it was computed; else, what they are."""
     files, path = work.address.files, work.address.path
-    changed = [key for key, text in work.plan.compare if files.read(joined(path, key)) != text]
+    seen: dict[str, tuple[bytes | None, object | None]] = {}
+    changed: list[str] = []
+    for key, text in work.plan.compare:
+        where = joined(path, key)
+        found = seen[where] = files.get(where)
+        if found[0] != text:
+            changed.append(key)
     if changed:
         cure = "Open the store again and run the edits on its new value, as update() does."
         raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
@@ -47,6 +54,7 @@ def compare(work: Work) -> None:
     for path in created | moved:
         if path.rpartition("/")[0] not in created:
             work.refuse_in_the_way(path)
+    return seen
 
 
 def compare_above(work: Work) -> None:
@@ -63,11 +71,11 @@ def by_documents(work: Work) -> str:
     puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
     with files.lock(LOCK_TIMEOUT):
         clear_workshop(files, durable=work.durable)
-        compare(work)
+        seen = compare(work)
         if len(puts) == 1 and not work.above:
             return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
         steps = [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts]
-        return happen(work, [*steps, *work.above])
+        return happen(work, [*steps, *work.above], seen=seen)
 
 
 def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
@@ -102,11 +110,11 @@ def by_stage(work: Work) -> str:
         staged = _staged(work, bench)
         with files.lock(LOCK_TIMEOUT):
             recover(files, durable=work.durable)
-            _refuse_overtaken(work, bench)
+            seen = _refuse_overtaken(work, bench)
             _refuse_changed_trees(work, staged, bench)
             refuse_unwritable(files, [*staged.direct, *staged.steps])
             carry_out_directly(files, staged.direct, durable=work.durable)
-            return happen(work, staged.steps, bench)
+            return happen(work, staged.steps, bench, seen=seen)
     except BaseException:
         bench.release()
         with suppress(NgffError), files.lock(LOCK_TIMEOUT):
@@ -131,11 +139,11 @@ def _staged(work: Work, bench: Bench) -> Staged:
     return staged
 
 
-def _refuse_overtaken(work: Work, bench: Bench) -> None:
+def _refuse_overtaken(work: Work, bench: Bench) -> Seen:
     if not bench.is_there():
         message = "the store was replaced while pixels were made. Open it again and run the edits, as update() does."
         raise ConflictError(Problem(work.address.files.identity, message))
-    compare(work)
+    return compare(work)
 
 
 def _refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
@@ -150,12 +158,12 @@ def _refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
         raise ConflictError(*(Problem(path, message) for path in changed))
 
 
-def happen(work: Work, steps: list[Step], bench: Bench | None = None) -> str:
-    """The moment, and what follows it; the lock is held."""
+def happen(work: Work, steps: list[Step], bench: Bench | None = None, *, seen: Seen | None = None) -> str:
+    """The moment, and what follows it; the lock is held. ``seen`` are documents that were read under it."""
     files = work.address.files
     record = publish(files, steps, durable=work.durable)
     with happened(files, record.name):
-        carry_out(files, record, durable=work.durable)
+        carry_out(files, record, durable=work.durable, seen=seen or {})
         if bench is not None:
             bench.release()
         recover(files, durable=False)

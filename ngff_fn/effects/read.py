@@ -126,7 +126,7 @@ def read_snapshot(
 ) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
     place = address.place
-    with codecs.reading():
+    with codecs.Reading():
         texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
         try:
             decoded = codecs.decode_root(texts, place)

@@ -8,16 +8,20 @@ document    the style of a text that is there: how its lists and objects are set
 edits       Put, Remove, Insert, Move; ``splice`` carries them out
 comparison  (old value, new value) -> edits
 members     the members of one object as a whole, by their texts
+frames      what stands around some values, for texts that are alike but for these
 """
 
 from ngff_fn.json_splice.comparison import change, differences
 from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice, spliced
+from ngff_fn.json_splice.frames import Frame
 from ngff_fn.json_splice.members import Kept, Member, with_members
-from ngff_fn.json_splice.syntax import JsonSyntaxError, parse
+from ngff_fn.json_splice.syntax import MAX_DEPTH, JsonSyntaxError, parse, parse_bare
 from ngff_fn.json_splice.writing import Pointer, Repeated, dump, place
 
 __all__ = [
+    "MAX_DEPTH",
     "Edit",
+    "Frame",
     "Insert",
     "JsonSyntaxError",
     "Kept",
@@ -31,6 +35,7 @@ __all__ = [
     "differences",
     "dump",
     "parse",
+    "parse_bare",
     "place",
     "splice",
     "spliced",

@@ -80,6 +80,28 @@ def parse(text: bytes, *, max_depth: int = MAX_DEPTH, allow_nan: bool = False) -
         _refuse(source, offset, f"an integer of more than {digits} digits.")
 
 
+def parse_bare(source: str, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The value of a text with nothing around it, as strictly as ``parse`` reads it; ``ValueError`` where it is none.
+
+    >>> parse_bare("[1, 2]")
+    [1, 2]
+    """
+    _check_depth(source, max_depth)
+    value, end = _STRICT.raw_decode(source)
+    if end < len(source):
+        raise JsonSyntaxError("something stands behind the value.", 1, end + 1)
+    return value
+
+
+def end_of_value(source: str, start: int) -> int:
+    """Where the value ends that begins here, in a text that is JSON.
+
+    >>> end_of_value('{"a": [1, 2]}', 6)
+    12
+    """
+    return _STRICT.raw_decode(source, start)[1]
+
+
 def decoded(text: bytes) -> str:
     """The characters of a UTF-8 text, byte order mark included; ``JsonSyntaxError`` says where it is none."""
     try:

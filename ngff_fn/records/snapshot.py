@@ -77,8 +77,8 @@ class Documents(Mapping[str, bytes]):
 
     def of_node(self, path: str) -> Documents:
         """The documents of the node at a path itself."""
-        prefix = f"{path}/" if path else ""
-        return Documents({name: self._texts[prefix + name] for name in NODE_DOCUMENTS if prefix + name in self._texts})
+        prefix, texts = f"{path}/" if path else "", self._texts
+        return Documents({name: texts[key] for name in NODE_DOCUMENTS if (key := prefix + name) in texts})
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 from attrs import asdict
 
 from ngff_fn.errors import counted
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.holders import positions, wells
 from ngff_fn.records.image import Image, Labels, Level, Unread, sizes

@@ -8,7 +8,7 @@ from typing import assert_never
 from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, a_type, counted
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.axes import axis_names
-from ngff_fn.records.channels import channel_names
+from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.coordinates import scale
 from ngff_fn.records.image import Image, Labels, Level, Unread
 from ngff_fn.records.nodes import Entry, Node, entries, held_by, in_natural_order

@@ -1,0 +1,173 @@
+"""Documents that are like one before them are read in part: what comes of it is what reading them as a whole gives."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ngff_fn.codecs.alike import image_alike, remember, value_alike
+from ngff_fn.codecs.decoding import read_group
+from ngff_fn.errors import Problem
+from ngff_fn.frozen_json import same
+from ngff_fn.json_splice import Frame, parse, parse_bare
+from ngff_fn.records.channels import Channel
+from ngff_fn.records.examples import CELLS
+from ngff_fn.records.image import Image
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.damage import damaged
+from tests.documents import documents_of
+from tests.test_codecs_short_cut import changed_documents
+
+NAME: Mapping[Version, str] = {"0.4": ".zattrs", "0.5": "zarr.json"}
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "é", ""]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+INDENTS = st.sampled_from([None, 2, "\t"])
+
+
+def text_of(image: Image, version: Version) -> bytes:
+    """The document of a group."""
+    return documents_of(image, version)[NAME[version]]
+
+
+def known(image: Image, version: Version) -> bytes:
+    """A document that is remembered from here on."""
+    text = text_of(image, version)
+    documents = documents_of(image, version)
+    remember(text, version, parse(text), read_group(documents, version, []))
+    return text
+
+
+def thoroughly(text: bytes, version: Version) -> tuple[Image, list[Problem]]:
+    """What a document is read as, and what is noted."""
+    problems: list[Problem] = []
+    documents = {".zgroup": b'{"zarr_format": 2}', NAME[version]: text} if version == "0.4" else {"zarr.json": text}
+    return read_group(documents, version, problems), problems
+
+
+# --- texts
+
+
+@given(beside=st.tuples(VALUES, VALUES, VALUES), first=st.tuples(VALUES, VALUES), other=st.tuples(VALUES, VALUES),
+       indent=INDENTS)  # fmt: skip
+def test_texts_with_one_frame_differ_in_these_values_only(
+    beside: tuple[Any, ...], first: tuple[Any, ...], other: tuple[Any, ...], indent: Any
+) -> None:
+    def text(values: tuple[Any, ...]) -> str:
+        whole = {"k": beside[0], "one": values[0], "l": [beside[1], {"two": values[1]}], "m": beside[2]}
+        return json.dumps(whole, indent=indent, ensure_ascii=False)
+
+    frame = Frame(text(first), ["one", "two"])
+    found = frame.values(text(other))
+    if "\\" in text(first):
+        assert found is None
+    elif found is not None:  # it may be none, where what is in a value looks like what is behind it
+        assert same([parse_bare(found["one"]), parse_bare(found["two"])], list(other))
+    assert "\\" in text(first) or frame.values(text(first)) is not None
+
+
+@settings(max_examples=300)
+@given(seed=st.integers(0, 2**32))
+def test_whatever_has_the_frame_and_values_that_are_json_is_json_and_means_that(seed: int) -> None:
+    chance = random.Random(seed)
+    text = '{"a": 1, "b": [2, {"c": "x"}], "d": {"e": 3.5}, "f": ":"}'
+    frame = Frame(text, ["b", "d"])
+    pieces = list(text)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(pieces))
+        pieces[at : at + chance.randint(0, 2)] = chance.choice(['"', ",", "[", "]", "{}", "1", " ", '"b": ', "\\", ""])
+    other = "".join(pieces)
+    found = frame.values(other)
+    if found is None:
+        return
+    try:
+        values = {key: parse_bare(value) for key, value in found.items()}
+    except ValueError:
+        return
+    assert same(parse(other.encode()), {**parse(text.encode()), **values})
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ('{"a": 1, "b": {"a": 2}}', ["a"]),
+        ('{"a": "b"}', ["b"]),
+        ('{"a": 1, "c": "\\n"}', ["a"]),
+        ('{"c": 1}', ["a"]),
+    ],
+)
+def test_a_key_that_is_not_there_once_gives_no_frame(text: str, keys: list[str]) -> None:
+    assert Frame(text, keys).values(text) is None
+
+
+def test_a_key_inside_of_the_value_of_another_belongs_to_it() -> None:
+    frame = Frame('{"a": {"b": 1}, "c": 2}', ["b", "a"])
+    assert frame.values('{"a": {"x": []}, "c": 2}') == {"a": '{"x": []}'}
+
+
+# --- images
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_another_scale_or_channel_is_read_in_part(version: Version) -> None:
+    known(CELLS, version)
+    first, *others = CELLS.levels
+    scaled = evolve(CELLS, levels=(evolve(first, scale=(1.0, 7.5, 2.0, 2.0)), *others))
+    named = evolve(CELLS, channels=(Channel(label="new", color="00FF00", window=CELLS.channels[0].window),))  # type: ignore[index] # it has some
+    for image in (scaled, named):
+        text = text_of(image, version)
+        found = image_alike(text, version)
+        assert found is not None
+        assert (repr(found), []) == (repr(thoroughly(text, version)[0]), thoroughly(text, version)[1])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_read_in_part_is_what_the_thorough_reader_reads(version: Version) -> None:
+    sound = known(CELLS, version)
+    found = [_read_in_part(json.dumps(changed, indent=2).encode(), version) for changed in changed_documents(sound)]
+    compact = json.dumps(json.loads(sound)).encode()
+    remember(compact, version, parse(compact), thoroughly(compact, version)[0])
+    found += [_read_in_part(json.dumps(changed).encode(), version) for changed in changed_documents(sound)]
+    assert 0 < sum(found) < len(found)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_damage_is_never_read_over(version: Version) -> None:
+    sound = known(CELLS, version)
+    texts = (damaged({NAME[version]: sound}, seed).get(NAME[version], b"") for seed in range(1500))
+    found = [_read_in_part(text, version) for text in texts]
+    assert 0 < sum(found) < len(found)
+
+
+def _read_in_part(text: bytes, version: Version) -> bool:
+    """Whether it is, in which case it must be right."""
+    try:
+        image = image_alike(text, version)
+    except OverflowError:
+        return False
+    if image is None:
+        return False
+    whole, problems = thoroughly(text, version)
+    assert repr(image) == repr(whole)  # which tells 1 from 1.0
+    assert problems == []
+    assert same(value_alike(text, ("datasets", "omero")), parse(text))
+    return True
+
+
+def test_an_image_of_one_version_is_not_like_one_of_another() -> None:
+    text = known(CELLS, "0.5")
+    assert image_alike(text, "0.5") is not None
+    assert image_alike(text, "0.4") is None
