@@ -82,7 +82,11 @@ def sound_transforms(steps: Any, ndim: int) -> tuple[Vector, Vector | None] | No
 def _sound_vector(step: Any, kind: str, ndim: int) -> Vector | None:
     if type(step) is not dict or len(step) != 2 or step.get("type") != kind:
         return None
-    vector = step.get(kind)
+    return sound_vector(step.get(kind), ndim)
+
+
+def sound_vector(vector: Any, ndim: int) -> Vector | None:
+    """The numbers of a transformation as they must be, but for their signs."""
     return tuple(vector) if type(vector) is list and len(vector) == ndim > 0 and are_numbers(vector) else None
 
 

@@ -81,9 +81,10 @@ class Hierarchy:
         """The documents of a node, by their names; those with the same bytes are one object."""
         own: dict[str, bytes] = {}
         for name in names:
-            text = self.source.read(joined(self.path, path, name))
+            key = f"{path}/{name}" if path else name
+            text = self.source.read(f"{self.path}/{key}" if self.path else key)
             if text is not None:
-                own[name] = self.texts[joined(path, name)] = self._same.setdefault(text, text)
+                own[name] = self.texts[key] = self._same.setdefault(text, text)
         return own
 
     def _well(self, path: str, own: dict[str, bytes]) -> None:

@@ -26,14 +26,13 @@ def signature_of(status: os.stat_result) -> object:
 
 def read_all(descriptor: int, start: int, length: int) -> bytes:
     """So many bytes of a file, from a place on; fewer where it ends before."""
-    parts: list[bytes] = []
-    while length > 0:
-        part = os.pread(descriptor, length, start)
+    data = os.pread(descriptor, length, start) if length > 0 else b""
+    while len(data) < length:
+        part = os.pread(descriptor, length - len(data), start + len(data))
         if not part:
             break
-        parts.append(part)
-        start, length = start + len(part), length - len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        data += part
+    return data
 
 
 def write_file(path: str, data: bytes) -> None:

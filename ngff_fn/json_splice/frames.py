@@ -2,91 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
 
 from ngff_fn.json_splice.syntax import end_of_value
 
 _SPACE = " \t\r\n"
 
-_Hole: TypeAlias = tuple[str, str]
-"""A key, and what stands between its value and the next one."""
-
 
 class Frame:
-    r"""What stands around the values of some keys in a text, in which the name of each stands once.
+    r"""What stands around the values of some keys in a text.
 
     A text with the same frame is JSON if these values are, and means what the first one means but for them.
 
     Parameters
     ----------
     text
-        Valid JSON.
+        Valid JSON; one with escapes has no frame.
     keys
-        Those whose values may differ. One that is not there, whose name stands elsewhere too, or that is inside of the
-        value of another, may not.
+        Those whose values may differ, wherever they stand; one inside of the value of another belongs to that.
 
     >>> frame = Frame('{"a": 1, "b": [2], "c": {}}', ["b", "c"])
+    >>> frame.keys
+    ('b', 'c')
     >>> frame.values('{"a": 1, "b": [2, 3], "c": {}}')
-    {'b': '[2, 3]', 'c': '{}'}
+    ('[2, 3]', '{}')
     >>> print(frame.values('{"a": 2, "b": [2], "c": {}}'))
     None
     """
 
-    __slots__ = ("_head", "_holes", "_starts", "_text")
+    __slots__ = ("_behind", "_head", "_starts", "_text", "keys")
 
     def __init__(self, text: str, keys: Iterable[str]) -> None:
-        places = ((_start_of_value(text, key), key) for key in keys)
-        self._starts = [] if "\\" in text else sorted(place for place in places if place[0])
-        self._head = text[: self._starts[0][0]] if self._starts else ""
-        self._holes: list[_Hole] = []
+        starts = [] if "\\" in text else sorted((start, key) for key in keys for start in _starts_of_values(text, key))
+        self.keys = tuple([key for _, key in starts])
+        """Those of the values, in the order of the text."""
+        self._starts = [start for start, _ in starts]
+        self._head = text[: self._starts[0]] if starts else ""
+        self._behind: list[str] = []  # what stands behind each value
         self._text = text
 
-    def values(self, text: str) -> dict[str, str] | None:
-        """The texts of the values, by their keys, which may be no JSON; None for a text that is not alike."""
+    def values(self, text: str) -> tuple[str, ...] | None:
+        """The texts of the values, which may be no JSON; None for a text that is not alike."""
         if not self._head or not text.startswith(self._head):
             return None  # as most that are not alike
-        holes = self._holes = self._holes or self._found()
-        *between, (last, tail) = holes
-        found: dict[str, str] = {}
+        *between, tail = self._behind or self._find_what_is_behind()
+        found: list[str] = []
         start = len(self._head)
-        for key, behind in between:
+        for behind in between:
             end = text.find(behind, start)
             if end < 0:
                 return None
-            found[key] = text[start:end]
+            found.append(text[start:end])
             start = end + len(behind)
         end = len(text) - len(tail)
         if end <= start or not text.endswith(tail):
             return None
-        found[last] = text[start:end]
-        return found
+        found.append(text[start:end])
+        return tuple(found)
 
-    def _found(self) -> list[_Hole]:
+    def _find_what_is_behind(self) -> list[str]:
         """Only once there is a text that begins as this one: many documents have no like."""
         places: list[tuple[str, int, int]] = []
-        for start, key in self._starts:
+        for key, start in zip(self.keys, self._starts, strict=True):
             if not places or start > places[-1][2]:
                 places.append((key, start, end_of_value(self._text, start)))
         nexts = [*(start for _, start, _ in places[1:]), len(self._text)]
-        return [(key, self._text[end:following]) for (key, _, end), following in zip(places, nexts, strict=True)]
+        self.keys = tuple([key for key, _, _ in places])
+        self._behind = [self._text[end:following] for (_, _, end), following in zip(places, nexts, strict=True)]
+        return self._behind
 
 
-def _start_of_value(text: str, key: str) -> int:
-    """Where the value of a key begins; 0 where the key is not there, or where its name stands elsewhere too.
-
-    In a text without escapes, what is in quotes is a text of its own: it begins with the first quote, or is no JSON.
-    """
+def _starts_of_values(text: str, key: str) -> Iterator[int]:
+    """Where the values of a key begin, in a text without escapes: what is in quotes there is a text of its own."""
     quoted = f'"{key}"'
     at = text.find(quoted)
-    if at < 0 or text.find(quoted, at + 1) >= 0:
-        return 0
-    at += len(quoted)
-    while text[at] in _SPACE:
-        at += 1
-    if text[at] != ":":
-        return 0
-    at += 1
-    while text[at] in _SPACE:
+    while at >= 0:
+        at = _after_space(text, at + len(quoted))
+        if text[at : at + 1] == ":":
+            yield _after_space(text, at + 1)
+        at = text.find(quoted, at)
+
+
+def _after_space(text: str, at: int) -> int:
+    while at < len(text) and text[at] in _SPACE:
         at += 1
     return at

@@ -139,6 +139,10 @@ def image_changes(pair: ImagePair) -> Iterator[Operation]:
 
 def _changed_level(pair: ImagePair, before: Level, level: Level) -> Iterator[Operation]:
     old, new = before.array, level.array
+    if (
+        old is new and level.pixels is before.pixels and _says_the_same(pair, before, level)
+    ):  # as where its place changes
+        return
     same_grid = old.shape == new.shape and same_encoding(old, new) and same_keys(old, new)
     rewritten = level.pixels != before.pixels or not same_grid
     if not rewritten and _says_the_same(pair, before, level):
@@ -155,8 +159,9 @@ def _changed_level(pair: ImagePair, before: Level, level: Level) -> Iterator[Ope
 
 def _says_the_same(pair: ImagePair, before: Level, level: Level) -> bool:
     """Whether the documents of an array need not even be looked at."""
-    attributes = level.extra.get("attributes") == before.extra.get("attributes")
-    return attributes and level.array == before.array and pair.wanted.axes == pair.before.axes
+    same_extra = level.extra is before.extra or level.extra.get("attributes") == before.extra.get("attributes")
+    same_axes = pair.wanted.axes is pair.before.axes or pair.wanted.axes == pair.before.axes
+    return same_extra and same_axes and (level.array is before.array or level.array == before.array)
 
 
 def refused_changes(pair: ImagePair) -> Iterator[Problem]:
@@ -168,7 +173,10 @@ def _changes_for_others(before: Image, wanted: Image) -> Iterator[Problem]:
     """An array may be listed by several multiscales: none of them changes what the others show."""
     if wanted.levels is before.levels:
         return
-    old, others = {level.path: level for level in before.levels}, paths_of_others(wanted)
+    others = paths_of_others(wanted)
+    if not others:
+        return
+    old = {level.path: level for level in before.levels}
     for index, level in enumerate(wanted.levels):
         was = old.get(level.path)
         if was is None or level.path not in others:

@@ -220,7 +220,7 @@ def axis_names(image: Image) -> tuple[str, ...]:
     >>> axis_names(Image(axes=DEFAULT_AXES))
     ('t', 'c', 'z', 'y', 'x')
     """
-    return tuple(axis.name.lower() for axis in image.axes)
+    return tuple([axis.name.lower() for axis in image.axes])
 
 
 @of_record

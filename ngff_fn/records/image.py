@@ -160,21 +160,26 @@ def level_index(image: Image, level: int | str) -> int:
     Traceback (most recent call last):
     ngff_fn.errors.OutOfRangeError: levels: no level 0; the image has none. Add one with add_level.
     """
-    paths = [entry.path for entry in image.levels]
-    there = f"the image has {', '.join(paths)}." if paths else "the image has none. Add one with add_level."
+    count = len(image.levels)
     if isinstance(level, str):
+        paths = [entry.path for entry in image.levels]
         if level not in paths:
-            raise NotThereError(Problem("levels", f"no level {level!r}; {there}"))
+            raise NotThereError(Problem("levels", f"no level {level!r}; {_levels_there(image)}"))
         return paths.index(level)
     try:
         position = None if isinstance(level, bool) else index(level)
     except TypeError:  # of a class, and of an array of several elements, which have __index__ all the same
         position = None
     if position is None:
-        raise WrongTypeError(Problem("levels", f"{level!r} is neither a path nor an index; {there}"))
-    if not -len(paths) <= position < len(paths):
-        raise OutOfRangeError(Problem("levels", f"no level {level!r}; {there}"))
-    return position % len(paths)
+        raise WrongTypeError(Problem("levels", f"{level!r} is neither a path nor an index; {_levels_there(image)}"))
+    if not -count <= position < count:
+        raise OutOfRangeError(Problem("levels", f"no level {level!r}; {_levels_there(image)}"))
+    return position % count
+
+
+def _levels_there(image: Image) -> str:
+    paths = [level.path for level in image.levels]
+    return f"the image has {', '.join(paths)}." if paths else "the image has none. Add one with add_level."
 
 
 @of_record
