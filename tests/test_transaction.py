@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "image.zarr"
 
 
-def _text(data: bytes) -> str:
-    return data.decode()
-
-
+DIGEST = sha256(b"precious").hexdigest()
 HOSTILE: list[Any] = [
     {"do": "move", "source": "../victim", "target": f"{STAGE}/x"},
     {"do": "move", "source": "0", "target": "../stolen"},
@@ -47,15 +45,19 @@ HOSTILE: list[Any] = [
     {"do": "move", "source": None, "target": "0"},
     {"do": "move", "source": [1], "target": "0"},
     {"do": "move", "source": f"{RECORDS}/x", "target": "0"},
-    {"do": "put", "key": "../victim/file", "before": _text(b"precious"), "text": _text(b"evil")},
-    {"do": "put", "key": f"{STAGE}/x", "before": None, "text": _text(b"evil")},
-    {"do": "put", "key": 1, "before": None, "text": _text(b"evil")},
-    {"do": "put", "key": "a\0b", "before": None, "text": _text(b"evil")},
-    {"do": "put", "key": "\ud800", "before": None, "text": _text(b"evil")},
-    {"do": "put", "key": "a", "before": 3, "text": _text(b"evil")},
-    {"do": "exchange", "staged": "../victim", "target": "0", "documents": {}},
-    {"do": "exchange", "staged": 5, "target": "0", "documents": {}},
-    {"do": "exchange", "staged": f"{STAGE}/x", "target": "0", "documents": {"../zarr.json": _text(b"")}},
+    {"do": "put", "key": "../victim/file", "before": DIGEST, "length": 4},
+    {"do": "put", "key": f"{STAGE}/x", "before": None, "length": 4},
+    {"do": "put", "key": 1, "before": None, "length": 4},
+    {"do": "put", "key": "a\0b", "before": None, "length": 4},
+    {"do": "put", "key": "\ud800", "before": None, "length": 4},
+    {"do": "put", "key": "a", "before": 3, "length": 4},
+    {"do": "exchange", "staged": "../victim", "target": "0", "documents": {"zarr.json": 4}},
+    {"do": "exchange", "staged": 5, "target": "0", "documents": {"zarr.json": 4}},
+    {"do": "exchange", "staged": f"{STAGE}/x", "target": "0", "documents": {"../zarr.json": 4}},
+    {"do": "put", "key": "a", "before": None, "length": 5},
+    {"do": "put", "key": "a", "before": None, "length": 3},
+    {"do": "put", "key": "a", "before": None, "length": -1},
+    {"do": "put", "key": "a", "before": None, "length": True},
     {"do": "erase"},
     {},
     "move",
@@ -68,7 +70,8 @@ def test_a_record_that_leads_out_of_the_store_is_refused_and_nothing_is_touched(
     victim.mkdir()
     (victim / "file").write_bytes(b"precious")
     (store / RECORDS).mkdir(parents=True)
-    (store / RECORDS / "r.json").write_text(json.dumps({"format": 2, "steps": [step]}))
+    texts = "evil" if isinstance(step, dict) and not step.keys().isdisjoint(("length", "documents")) else ""
+    (store / RECORDS / "r.json").write_text(json.dumps({"format": 3, "steps": [step]}) + "\n" + texts)
     before = files_below(store.parent)
     for act in (
         nf.open_ome_zarr,

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
-from ngff_fn.codecs.alike import value_alike
+from ngff_fn.codecs.alike import value_alike, written_alike
 from ngff_fn.codecs.arrays import BIG, UNREAD
 from ngff_fn.codecs.converters import Itself, converter, write_anew, write_once
 from ngff_fn.codecs.decoding import read_group
@@ -64,6 +64,9 @@ def encode_group(
     if ".zattrs" in onto and ".zgroup" not in onto:
         marker = {}
     if before is not None and key in onto:
+        text = written_alike(onto[key], before, image)
+        if text is not None:
+            return {**marker, key: text}
         said = _read_again(onto[key], before, image)
         edits = scalar_edits(before, image, _inside(said, pointer), pointer)
         if edits is not None:

@@ -187,8 +187,11 @@ def is_number(value: object) -> bool:
 
 
 def are_numbers(values: list[Any]) -> bool:
-    """Whether each element is a number by ``is_number``; an integer beyond all floats is an ``OverflowError``."""
-    return _NUMBERS.issuperset(map(type, values)) and all(map(isfinite, values))
+    """Whether each element is a number by ``is_number``."""
+    try:
+        return _NUMBERS.issuperset(map(type, values)) and all(map(isfinite, values))
+    except OverflowError:  # of an integer that no float can hold
+        return False
 
 
 def is_integer(value: object, least: int = 0) -> bool:

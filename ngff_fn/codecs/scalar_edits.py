@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import attrgetter, is_
-from typing import Any
+from typing import Any, TypeAlias
 
 from ngff_fn.frozen_json import same
 from ngff_fn.json_splice import Pointer, Put
@@ -16,6 +16,7 @@ from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level
 
 _others = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "image_label", "extra")
+_Channels: TypeAlias = tuple[Channel, ...] | None
 _OF_CHANNEL = ("label", "color", "active", "coefficient", "family", "inverted")
 _OF_WINDOW = ("start", "end", "min", "max")
 
@@ -47,25 +48,36 @@ def scalar_edits(before: Image, wanted: Image, ome: Any, pointer: Pointer = ()) 
     if not before.levels or not all(map(is_, _others(before), _others(wanted))):
         return None
     try:
-        edits = *_of_channels(before, wanted, ome, pointer), *_of_levels(before, wanted, ome, pointer)
+        channels = before.channels is not wanted.channels and ome["omero"]["channels"]
+        edits = (
+            *_of_channels(before.channels, wanted.channels, channels, (*pointer, "omero", "channels")),
+            *_of_levels(before, wanted, ome, pointer),
+        )
     except (LookupError, TypeError, AttributeError):  # the document, or the record, has not what was looked for
         return None
     return edits
 
 
-def _of_channels(before: Image, wanted: Image, ome: Any, pointer: Pointer) -> Iterator[Put]:
-    if before.channels is wanted.channels:
+def channel_edits(before: _Channels, wanted: _Channels, entries: Any) -> tuple[Put, ...] | None:
+    """As ``scalar_edits``, of the list of channels alone, by pointers from there."""
+    try:
+        return tuple(_of_channels(before, wanted, entries, ()))
+    except (LookupError, TypeError, AttributeError):
+        return None
+
+
+def _of_channels(before: _Channels, wanted: _Channels, entries: Any, pointer: Pointer) -> Iterator[Put]:
+    if before is wanted:
         return
-    if before.channels is None or wanted.channels is None or len(before.channels) != len(wanted.channels):
+    if before is None or wanted is None or len(before) != len(wanted):
         raise _OtherwiseError
-    changed = [index for index, channel in enumerate(wanted.channels) if channel is not before.channels[index]]
-    labels = [channel.label for channel in before.channels]
-    if len(changed) > 1 and (len(set(labels)) < len(labels) or labels != [item.label for item in wanted.channels]):
+    changed = [index for index, channel in enumerate(wanted) if channel is not before[index]]
+    labels = [channel.label for channel in before]
+    if len(changed) > 1 and (len(set(labels)) < len(labels) or labels != [item.label for item in wanted]):
         raise _OtherwiseError  # they may have changed places
-    entries = ome["omero"]["channels"]
     for index in changed:
-        place, entry = (*pointer, "omero", "channels", index), entries[index]
-        yield from _of_channel(before.channels[index], wanted.channels[index], entry, place)
+        entry = entries[index]
+        yield from _of_channel(before[index], wanted[index], entry, (*pointer, index))
         if len(changed) > 1 and "label" not in entry:
             raise _OtherwiseError
 

@@ -284,12 +284,15 @@ def _own_translation(image: Image, index: int, wanted: Mapping[int, float]) -> V
 
 def _refuse_zeros(image: Image, location: str, scale: Vector, axes: Iterable[int], cure: str) -> None:
     zeros = [axis for axis in axes if scale[axis] == 0 or not isfinite(scale[axis])]
-    message = "it is {} along {}, which nothing is in proportion to. Use {} first."
-    refuse(Problem(location, message.format(scale[axis], axis_names(image)[axis], cure)) for axis in zeros)
+    if zeros:
+        message = "it is {} along {}, which nothing is in proportion to. Use {} first."
+        refuse(Problem(location, message.format(scale[axis], axis_names(image)[axis], cure)) for axis in zeros)
 
 
 def refuse_no_floats(location: str, numbers: Sequence[float], *, positive: Iterable[int] = ()) -> None:
     """Where a quotient or a product left the range of floats, nothing is set."""
+    if 0 not in numbers and all(map(isfinite, numbers)):
+        return  # as most are
     wrong = [
         number for axis, number in enumerate(numbers) if not isfinite(number) or (axis in positive and number == 0)
     ]

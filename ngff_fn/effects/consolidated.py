@@ -118,9 +118,10 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
     version, changes = work.plan.base.version, nodes.changes({})
     origins = {target: path for path, target in nodes.moved.items()}
     for path in _groups_around(work, nodes):
-        if changes.ends(path, next((each for each in and_above(path) if each in origins), None)):
+        target = next((each for each in and_above(path) if each in origins), None) if origins else None
+        if changes.ends(path, target):
             continue
-        was = moved_path(path, origins)
+        was = path if target is None else moved_path(path, origins)
         key, before = joined(path, HOLDERS[version]), joined(was, HOLDERS[version])
         if key in nodes.puts:
             text: bytes | None = nodes.puts[key].text

@@ -23,7 +23,7 @@ from ngff_fn.effects.transaction import (
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument
-from ngff_fn.records.paths import joined
+from ngff_fn.records.paths import joined, parent
 
 
 def only_documents(plan: Plan) -> bool:
@@ -38,7 +38,8 @@ def compare(work: Work) -> Seen:
     changed: list[str] = []
     for key, text in work.plan.compare:
         where = joined(path, key)
-        found = seen[where] = files.get(where)
+        is_there = text is not None or (files.exists(parent(where)) and files.exists(where))
+        found = seen[where] = files.get(where) if is_there else (None, None)
         if found[0] != text:
             changed.append(key)
     if changed:

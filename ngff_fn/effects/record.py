@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from itertools import chain
 from typing import Any, TypeAlias, assert_never
 
 from attrs import frozen
@@ -18,7 +19,7 @@ STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
 DRAFT = f"{WORKSHOP}.draft"
 """The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
-_FORMAT = 2
+_FORMAT = 3
 
 
 @frozen
@@ -68,16 +69,29 @@ class Record:
 # --- as a file
 
 
-def _text(data: bytes) -> str:
-    """Any bytes; those of ASCII as people read them."""
-    return data.decode("latin-1")
+# A line of JSON, and behind it the texts of the documents, as long as the line says: nothing has to be escaped.
 
 
-def _bytes(text: Any) -> bytes:
-    if not isinstance(text, str):
-        message = f"{text!r} is no text"
-        raise TypeError(message)
-    return text.encode("latin-1")
+class _Texts:
+    """The texts behind the line, which are taken one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, length: Any) -> bytes:
+        """The next one."""
+        start = self._at
+        if type(length) is not int or not 0 <= length <= len(self._data) - start:
+            message = f"{length!r} is not the length of a text"
+            raise ValueError(message)
+        self._at += length
+        return self._data[start : self._at]
+
+    def refuse_more(self) -> None:
+        """All of them have to be taken."""
+        if self._at < len(self._data):
+            message = f"{len(self._data) - self._at} bytes more than are said"
+            raise ValueError(message)
 
 
 def _digest(before: bytes | Digest | None) -> str | None:
@@ -96,29 +110,43 @@ def _read_digest(said: Any) -> Digest | None:
 def _step_as_json(step: Step) -> dict[str, Any]:
     match step:
         case Put():
-            return {"do": "put", "key": step.key, "before": _digest(step.before), "text": _text(step.text)}
+            return {"do": "put", "key": step.key, "before": _digest(step.before), "length": len(step.text)}
         case Move():
             return {"do": "move", "source": step.source, "target": step.target}
         case Exchange():
-            documents = {key: _text(text) for key, text in step.documents}
+            documents = {key: len(text) for key, text in step.documents}
             return {"do": "exchange", "staged": step.staged, "target": step.target, "documents": documents}
         case _:
             assert_never(step)
 
 
-def as_json(record: Record) -> bytes:
-    """The text of a record."""
-    return json.dumps({"format": _FORMAT, "steps": [_step_as_json(step) for step in record.steps]}).encode()
+def _texts_of(step: Step) -> list[bytes]:
+    match step:
+        case Put():
+            return [step.text]
+        case Move():
+            return []
+        case Exchange():
+            return [text for _, text in step.documents]
+        case _:
+            assert_never(step)
 
 
-def _step_from_json(step: dict[str, Any]) -> Step:
+def as_bytes(record: Record) -> bytes:
+    """A record as a file."""
+    line = json.dumps({"format": _FORMAT, "steps": [_step_as_json(step) for step in record.steps]})
+    return b"".join([line.encode(), b"\n", *chain.from_iterable(map(_texts_of, record.steps))])
+
+
+def _step_from_json(step: dict[str, Any], texts: _Texts) -> Step:
     match step["do"]:
         case "put":
-            return Put(key=_node(step["key"]), before=_read_digest(step["before"]), text=_bytes(step["text"]))
+            text = texts.take(step["length"])
+            return Put(key=_node(step["key"]), before=_read_digest(step["before"]), text=text)
         case "move":
             return Move(source=_place(step["source"]), target=_place(step["target"]))
         case "exchange":
-            documents = tuple((_node(key), _bytes(text)) for key, text in step["documents"].items())
+            documents = tuple((_node(key), texts.take(length)) for key, length in step["documents"].items())
             return Exchange(staged=_place(step["staged"]), target=_node(step["target"]), documents=documents)
         case other:
             message = f"unknown step {other!r}"
@@ -149,11 +177,15 @@ def _node(path: Any) -> str:
     return str(path)
 
 
-def _steps_from_json(content: dict[str, Any]) -> tuple[Step, ...]:
+def _steps_from(data: bytes) -> tuple[Step, ...]:
+    line, _, behind = data.partition(b"\n")
+    content, texts = json.loads(line), _Texts(behind)
     if content["format"] != _FORMAT:
         message = f"format {content['format']!r}"
         raise ValueError(message)
-    return tuple(map(_step_from_json, content["steps"]))
+    steps = tuple([_step_from_json(step, texts) for step in content["steps"]])
+    texts.refuse_more()
+    return steps
 
 
 def standing(files: Files) -> tuple[Record, ...]:
@@ -167,7 +199,7 @@ def _read_record(files: Files, name: str) -> Record | None:
     if data is None:
         return None  # carried out meanwhile
     try:
-        return Record(name=name, steps=_steps_from_json(json.loads(data)))
+        return Record(name=name, steps=_steps_from(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)

@@ -22,7 +22,7 @@ from ngff_fn.effects.record import (
     Put,
     Record,
     Step,
-    as_json,
+    as_bytes,
     changed_by,
     exchange_is_due,
     put_is_due,
@@ -40,7 +40,7 @@ def publish(files: Files, steps: Iterable[Step], *, durable: bool) -> Record:
     """The moment: a record with these steps stands. Everything that they need has been staged and made durable."""
     record = Record(name=f"{uuid4().hex}.json", steps=tuple(steps))
     draft, final = joined(STAGE, record.name), joined(RECORDS, record.name)
-    files.write(draft, as_json(record))
+    files.write(draft, as_bytes(record))
     files.make_directory(RECORDS)
     if durable:
         files.sync([draft, RECORDS, WORKSHOP, ""])

@@ -15,6 +15,7 @@ from ngff_fn.json_splice.comparison import change, differences
 from ngff_fn.json_splice.edits import Edit, Insert, Move, Put, Remove, splice, spliced
 from ngff_fn.json_splice.frames import Frame
 from ngff_fn.json_splice.members import Kept, Member, with_members
+from ngff_fn.json_splice.scalars import with_numbers
 from ngff_fn.json_splice.syntax import MAX_DEPTH, JsonSyntaxError, parse, parse_bare
 from ngff_fn.json_splice.writing import Pointer, Repeated, dump, place
 
@@ -40,4 +41,5 @@ __all__ = [
     "splice",
     "spliced",
     "with_members",
+    "with_numbers",
 ]

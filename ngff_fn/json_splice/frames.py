@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ngff_fn.json_splice.syntax import end_of_value
 
@@ -26,6 +27,8 @@ class Frame:
     ('b', 'c')
     >>> frame.values('{"a": 1, "b": [2, 3], "c": {}}')
     ('[2, 3]', '{}')
+    >>> frame.filled(["0", "1"])
+    '{"a": 1, "b": 0, "c": 1}'
     >>> print(frame.values('{"a": 2, "b": [2], "c": {}}'))
     None
     """
@@ -59,6 +62,11 @@ class Frame:
             return None
         found.append(text[start:end])
         return tuple(found)
+
+    def filled(self, values: Iterable[str]) -> str:
+        """The text with other values."""
+        behind = self._behind or self._find_what_is_behind()
+        return self._head + "".join(chain.from_iterable(zip(values, behind, strict=True)))
 
     def _find_what_is_behind(self) -> list[str]:
         """Only once there is a text that begins as this one: many documents have no like."""

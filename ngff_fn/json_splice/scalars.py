@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from json.scanner import make_scanner
 from operator import attrgetter
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from attrs import Factory, define, frozen
 
-from ngff_fn.json_splice.writing import Pointer
+from ngff_fn.json_splice.writing import Pointer, token
 
 # To get behind a value nothing is faster than to parse it; numbers are left as they are written.
 _scan = make_scanner(json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str))  # type: ignore[arg-type]
@@ -113,6 +113,21 @@ def number_places(text: str, pointers: Collection[Pointer], value: Any) -> list[
         space = len(item) - len(item.lstrip())
         found.append(Place(pointer, start + space, start + len(item.rstrip())))
     return sorted(found, key=attrgetter("start"))
+
+
+def with_numbers(text: str, numbers: Mapping[int, float]) -> str:
+    """The text of a list of numbers with others at some positions; the space between them stays.
+
+    Raises ``ValueError`` for numbers that JSON cannot say.
+
+    >>> with_numbers("[1.0,  25]", {1: 0.5})
+    '[1.0,  0.5]'
+    """
+    items = text[1:-1].split(",")
+    for position, number in numbers.items():
+        said = items[position]
+        items[position] = said.replace(said.strip(), token(number, (position,), ascii_only=False))
+    return f"[{','.join(items)}]"
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ until a plan changes it. Three rules keep the whole readable for others:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -56,13 +56,14 @@ class Changes:
     """
 
     moved: Mapping[str, str]
-    gone: Container[str]
+    gone: Collection[str]
     put: Mapping[str, bytes]
     created: Mapping[str, bytes]
 
     def ends(self, path: str, target: str | None) -> bool:
         """Whether what was said of a path is no longer true; of what came with a node to ``target``: in that."""
-        return any(each in self.gone for each in and_above(path) if target is None or is_in(each, (target,)))
+        gone = self.gone
+        return bool(gone) and any(each in gone for each in and_above(path) if target is None or is_in(each, (target,)))
 
 
 def reconsolidated(

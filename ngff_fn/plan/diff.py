@@ -205,10 +205,11 @@ def _compared(
         paths |= inside
     paths |= {joined(pair.was, level.path) for pair in pairs if pair.has_new_labels for level in pair.before.levels}
     labels = set(_labels_in_the_way(base, pairs, whole))
+    of_group = tuple(codecs.bare_group(base.version))
     for path in sorted(paths | labels):
         texts = base.documents.of_node(path)
         if path in labels and not texts:
-            yield from ((f"{path}/{name}", None) for name in codecs.bare_group(base.version))
+            yield from ((f"{path}/{name}", None) for name in of_group)
         for name in texts:
             yield (f"{path}/{name}" if path else name), texts[name]
         if texts and ".zattrs" not in texts and base.version == "0.4":
