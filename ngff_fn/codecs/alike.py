@@ -311,7 +311,7 @@ def _with_coordinates(text: str, before: tuple[Level, ...], wanted: tuple[Level,
             if was is None or vector is None:
                 continue
             if was != vector:
-                changed = _with_vector(pieces[position], was, vector, repr(vector))
+                changed = _with_vector(pieces[position], was, vector, _kinds(vector))
                 if changed is None:
                     return None
                 pieces[position] = changed
@@ -319,9 +319,14 @@ def _with_coordinates(text: str, before: tuple[Level, ...], wanted: tuple[Level,
     return frame.filled(pieces)
 
 
+def _kinds(vector: Vector) -> object:
+    """What tells vectors apart that are equal, and written otherwise: 1 and 1.0, 0.0 and -0.0."""
+    return repr(vector) if 0 in vector else tuple(map(type, vector))
+
+
 @lru_cache(maxsize=32)
-def _with_vector(text: str, before: Vector, wanted: Vector, _: str) -> str | None:
-    """The text of a vector, with the numbers that are others. As written, which tells 1 from 1.0: these are equal."""
+def _with_vector(text: str, before: Vector, wanted: Vector, _: object) -> str | None:
+    """The text of a vector, with the numbers that are others."""
     if not len(before) == len(wanted) == text.count(",") + 1 or not _NUMBERS.issuperset(map(type, wanted)):
         return None
     others = {axis: new for axis, (old, new) in enumerate(zip(before, wanted, strict=True)) if new != old}

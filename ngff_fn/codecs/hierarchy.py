@@ -257,7 +257,8 @@ class _Reading:
         return self._beside_labels
 
     def _is_group(self, path: str) -> bool:
-        return any(f"{path}/{name}" in self.documents for name in _GROUP)
+        documents, inside = self.documents, f"{path}/"
+        return f"{inside}zarr.json" in documents or f"{inside}.zgroup" in documents or f"{inside}.zattrs" in documents
 
     def _place(self, path: str) -> Place:
         return Place(home=self.origin.home, path=joined(self.origin.path, path))

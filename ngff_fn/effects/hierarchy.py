@@ -120,8 +120,7 @@ class Hierarchy:
         for level in levels:
             self._node(joined(path, level), self._array_names)
         there = self.source.names(joined(self.path, path, LABELS)) if labelled else []
-        listed = self._node(joined(path, LABELS), self._label_names) if there else {}
-        if codecs.is_group_of_labels(listed):
+        if there and codecs.is_group_of_labels(listed := self._node(joined(path, LABELS), self._label_names)):
             self._labels(joined(path, LABELS), listed, [name for name, is_directory in there if is_directory])
 
     def _labels(self, path: str, own: dict[str, bytes], there: list[str]) -> None:

@@ -78,8 +78,8 @@ def carry_out(files: Files, record: Record, *, durable: bool, seen: Seen = _NOTH
         files.sync(drafts.values())
     for step in record.steps:
         _do(files, step, drafts)
-    touched = {parent(path) for step in record.steps for path in changed_by(step)}
     if durable:
+        touched = {parent(path) for step in record.steps for path in changed_by(step)}
         files.sync(path for path in touched if files.signature(path) is not None)
     left = {parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
     for path in sorted(left, key=len, reverse=True):

@@ -11,7 +11,7 @@ def joined(*parts: str) -> str:
     >>> joined("", "A/1", "0")
     'A/1/0'
     """
-    return "/".join([part for part in parts if part])
+    return "/".join(filter(None, parts))
 
 
 def parent(path: str) -> str:
