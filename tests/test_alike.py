@@ -12,9 +12,10 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ngff_fn.codecs.alike import image_alike, remember, value_alike
+from ngff_fn.codecs.alike import image_alike, remember, value_alike, written_alike
 from ngff_fn.codecs.decoding import read_group
-from ngff_fn.errors import Problem
+from ngff_fn.codecs.encoding import encode_group
+from ngff_fn.errors import InvalidValueError, Problem
 from ngff_fn.frozen_json import same
 from ngff_fn.json_splice import Frame, parse, parse_bare
 from ngff_fn.records.channels import Channel
@@ -168,3 +169,40 @@ def test_an_image_of_one_version_is_not_like_one_of_another() -> None:
     text = known(CELLS, "0.5")
     assert image_alike(text, "0.5") is not None
     assert image_alike(text, "0.4") is None
+
+
+# --- written in part
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_numbers_and_names_are_written_as_without_what_is_known(version: Version) -> None:
+    levels = tuple(evolve(level, translation=(0.0, 0.5, 0.25, 0.25)) for level in CELLS.levels)
+    image = evolve(CELLS, levels=levels, channels=tuple(evolve(each, coefficient=0.5) for each in CELLS.channels or ()))
+    text = known(image, version)
+    assert image_alike(text, version) is not None  # so that its levels are known as well
+    onto = {name: text for name, text in documents_of(image, version).items() if "/" not in name}
+    before = thoroughly(text, version)[0]
+    first, *others = before.levels
+    channels = before.channels or ()
+    wanted = [
+        *(
+            evolve(before, levels=(evolve(first, scale=(1.0, size, 2.0, 2.0)), *others))
+            for size in (3, 3.0, 7e-9, 2**70)
+        ),
+        *(evolve(before, levels=(evolve(first, translation=(0.0, 1, 1.0, x)), *others)) for x in (-0.0, 0.0, 0, 5)),
+        *(evolve(before, channels=(evolve(channels[0], label=name), *channels[1:])) for name in ("x", "é", '"', "\\")),
+        *(evolve(before, channels=(evolve(channels[0], coefficient=size), *channels[1:])) for size in (1, 1.0, 2)),
+    ]
+    for image in (*wanted, *reversed(wanted)):
+        assert encode_group(image, version, onto, before) == encode_group(image, version, onto)
+    assert sum(written_alike(onto[NAME[version]], before, image) is not None for image in wanted) >= 14
+
+
+def test_a_number_that_is_none_is_refused_as_ever() -> None:
+    known(CELLS, "0.5")
+    onto = {"zarr.json": text_of(CELLS, "0.5")}
+    before = thoroughly(onto["zarr.json"], "0.5")[0]
+    first, *others = before.levels
+    wanted = evolve(before, levels=(evolve(first, scale=(1.0, float("nan"), 2.0, 2.0)), *others))
+    with pytest.raises(InvalidValueError, match="nan is not JSON"):
+        encode_group(wanted, "0.5", onto, before)
