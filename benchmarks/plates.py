@@ -1,10 +1,11 @@
 """A whole plate, created, read and changed: ours and iohub in one run, on stores that were never used before.
 
-    python -m benchmarks.plates [--memory /dev/shm] [--positions 864 3456] [--version 0.4 0.5] [--rounds 3]
+    python -m benchmarks.plates [--memory /dev/shm] [--positions 864 3456] [--version 0.4 0.5] [--rounds 3] [--alone]
 
 Needs the extra ``peers`` (Python 3.12 or newer). Both sides make the same plate: wells of nine fields, each with an
 array of two channels that holds zeros, so that no chunk is written, and its own translation. What is printed is the
-best of the rounds of each side, per plate and per position; each change of ours is one commit.
+best of the rounds of each side, per plate and per position; each change of ours is one commit. ``--alone`` leaves iohub
+out, for more rounds of ours in the same time: how they grow with the plate.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -150,24 +151,32 @@ def set_scale_theirs(store: Path) -> None:
 class Measured:
     """The best time of each side, in folders that were never used before."""
 
-    def __init__(self, memory: Path, count: int, rounds: int) -> None:
-        self.memory, self.count, self.rounds = memory, count, rounds
+    def __init__(self, memory: Path, count: int, arguments: argparse.Namespace) -> None:
+        self.memory, self.count = memory, count
+        self.rounds: int = arguments.rounds
+        self.alone: bool = arguments.alone
         self.per_position: dict[str, float] = {}
 
     def compare(self, title: str, sides: dict[str, Side], model: Path | None, wanted: str) -> None:
         """One line for each side, and the ratio of iohub to ours; the sides take turns."""
-        best = dict.fromkeys(sides, float("inf"))
+        best = dict.fromkeys(self.measured(sides), float("inf"))
         for _ in range(self.rounds):
-            for name, action in sides.items():
+            for name in best:
+                action = sides[name]
                 with self.folder(model) as store:
                     best[name] = min(best[name], timed(partial(action, store)))
         self.report(title, best, wanted)
 
+    def measured(self, sides: Iterable[str]) -> list[str]:
+        """The names of the sides that are measured."""
+        return [name for name in sides if name != "iohub" or not self.alone]
+
     def compare_first(self, title: str, names: dict[str, str], model: Path, wanted: str) -> None:
         """As ``compare``, each time the first thing that a process does once it has imported what it needs."""
-        best = dict.fromkeys(names, float("inf"))
+        best = dict.fromkeys(self.measured(names), float("inf"))
         for _ in range(self.rounds):
-            for name, function in names.items():
+            for name in best:
+                function = names[name]
                 with self.folder(model) as store:
                     best[name] = min(best[name], first_time(function, store)["seconds"])
         self.report(title, best, wanted)
@@ -177,10 +186,9 @@ class Measured:
         print(title)
         for name, seconds in best.items():
             print(f"    {name:<30}{seconds * 1e3:10.1f} ms {seconds / self.count * 1e6:9.1f} µs a position")
-        theirs = best["iohub"]
         for name, seconds in best.items():
-            if name != "iohub":
-                print(f"    iohub / {name} = {theirs / seconds:.1f}   ({wanted})")
+            if name != "iohub" and not self.alone:
+                print(f"    iohub / {name} = {best['iohub'] / seconds:.1f}   ({wanted})")
         (first, *_) = best
         self.per_position[title] = best[first] / self.count * 1e6
 
@@ -271,13 +279,14 @@ def main() -> None:
     parser.add_argument("--positions", type=int, nargs="+", default=[864, 3456])
     parser.add_argument("--version", nargs="+", default=["0.4", "0.5"])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alone", action="store_true", help="without iohub")
     arguments = parser.parse_args()
     for version in arguments.version:
         compare_small(version, Path(arguments.memory))
         grown: list[dict[str, float]] = []
         for count in arguments.positions:
             print(f"--- OME-NGFF {version}, {count} positions")
-            grown.append(compare(version, count, Path(arguments.memory), arguments.rounds))
+            grown.append(compare(version, count, Path(arguments.memory), arguments))
         if len(grown) > 1:
             print(f"--- OME-NGFF {version}, µs a position of ours, at {' and '.join(map(str, arguments.positions))}")
             for title in grown[0]:
@@ -295,12 +304,12 @@ def compare_small(version: Version, memory: Path) -> None:
                 action(store)
 
 
-def compare(version: Version, count: int, memory: Path, rounds: int) -> dict[str, float]:
+def compare(version: Version, count: int, memory: Path, arguments: argparse.Namespace) -> dict[str, float]:
     """Everything that is measured on a plate of one version and size."""
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         model = Path(folder) / "model.zarr"
         create_theirs(model, count, version)
-        measured = Measured(memory, count, rounds)
+        measured = Measured(memory, count, arguments)
         create_ours = partial(create, count=count, version=version)
         measured.compare(
             "create",
