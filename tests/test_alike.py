@@ -198,11 +198,20 @@ def test_numbers_and_names_are_written_as_without_what_is_known(version: Version
     assert sum(written_alike(onto[NAME[version]], before, image) is not None for image in wanted) >= 14
 
 
-def test_a_number_that_is_none_is_refused_as_ever() -> None:
-    known(CELLS, "0.5")
-    onto = {"zarr.json": text_of(CELLS, "0.5")}
-    before = thoroughly(onto["zarr.json"], "0.5")[0]
-    first, *others = before.levels
-    wanted = evolve(before, levels=(evolve(first, scale=(1.0, float("nan"), 2.0, 2.0)), *others))
-    with pytest.raises(InvalidValueError, match="nan is not JSON"):
-        encode_group(wanted, "0.5", onto, before)
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(float("nan"), "nan is not JSON"), (10**5000, "an integer of too many digits")],
+    ids=["nan", "huge"],
+)
+def test_numbers_that_json_cannot_say_are_refused_as_ever(number: float, message: str) -> None:
+    text = known(CELLS, "0.5")
+    assert image_alike(text, "0.5") is not None
+    onto = {"zarr.json": text}
+    before = thoroughly(text, "0.5")[0]
+    (first, *others), channels = before.levels, before.channels or ()
+    for wanted in (
+        evolve(before, levels=(evolve(first, scale=(0.0, number, 2.0, 2.0)), *others)),
+        evolve(before, channels=(evolve(channels[0], coefficient=number), *channels[1:])),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            encode_group(wanted, "0.5", onto, before)

@@ -20,7 +20,7 @@ import zarr
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.local import LocalFiles
-from ngff_fn.effects.record import RECORDS, STAGE, Exchange, Move
+from ngff_fn.effects.record import RECORDS, STAGE, Exchange, Move, Put, Record, as_bytes
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.transaction import carry_out_directly, publish
 from tests.crashes import Counter, door, files_below, killed_at
@@ -71,7 +71,8 @@ def test_a_record_that_leads_out_of_the_store_is_refused_and_nothing_is_touched(
     (victim / "file").write_bytes(b"precious")
     (store / RECORDS).mkdir(parents=True)
     texts = "evil" if isinstance(step, dict) and not step.keys().isdisjoint(("length", "documents")) else ""
-    (store / RECORDS / "r.json").write_text(json.dumps({"format": 3, "steps": [step]}) + "\n" + texts)
+    said = {"format": 3, "texts": sha256(texts.encode()).hexdigest(), "steps": [step]}
+    (store / RECORDS / "r.json").write_text(json.dumps(said) + "\n" + texts)
     before = files_below(store.parent)
     for act in (
         nf.open_ome_zarr,
@@ -89,6 +90,17 @@ def test_a_record_that_is_none_is_refused(text: str, store: Path) -> None:
     (store / RECORDS / "r.json").write_text(text)
     with pytest.raises(nf.StoreError, match="cannot be understood"):
         nf.open_ome_zarr(store)
+
+
+def test_a_record_whose_texts_are_damaged_is_refused(store: Path) -> None:
+    document = (store / "zarr.json").read_bytes()
+    record = as_bytes(Record(name="r.json", steps=(Put(key="zarr.json", before=document, text=document[::-1]),)))
+    (store / RECORDS).mkdir(parents=True)
+    for damaged in (record[: -len(document)] + bytes(len(document)), record[:-1], record + b" "):
+        (store / RECORDS / "r.json").write_bytes(damaged)
+        with pytest.raises(nf.StoreError, match="cannot be understood"):
+            nf.update(store, c.set_scale(y=2.0))
+    assert (store / "zarr.json").read_bytes() == document
 
 
 def test_a_path_with_two_dots_is_not_followed(tmp_path: Path) -> None:

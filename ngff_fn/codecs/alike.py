@@ -284,7 +284,11 @@ def _with_channels(text: str, before: _Itself, wanted: _Itself) -> str | None:
     omero = _omero(text)
     edits = None if omero is None else channel_edits(before.channels, wanted.channels, omero[0]["channels"])
     # What is not ASCII is written as the whole document writes it.
-    if omero is None or edits is None or not all(str(edit.value).isascii() for edit in edits):
+    if (
+        omero is None
+        or edits is None
+        or any(isinstance(each.value, str) and not each.value.isascii() for each in edits)
+    ):
         return None
     try:
         inside = [Put(("channels", *edit.pointer), edit.value) for edit in edits]
@@ -321,7 +325,7 @@ def _with_coordinates(text: str, before: tuple[Level, ...], wanted: tuple[Level,
 
 def _kinds(vector: Vector) -> object:
     """What tells vectors apart that are equal, and written otherwise: 1 and 1.0, 0.0 and -0.0."""
-    return repr(vector) if 0 in vector else tuple(map(type, vector))
+    return tuple([repr(number) if number == 0 else type(number) for number in vector])
 
 
 @lru_cache(maxsize=32)

@@ -69,13 +69,17 @@ class Record:
 # --- as a file
 
 
-# A line of JSON, and behind it the texts of the documents, as long as the line says: nothing has to be escaped.
+# A line of JSON, and behind it the texts of the documents, as long as the line says: nothing has to be escaped. Their
+# digest is there because texts that a power cut has damaged would not be seen to be that.
 
 
 class _Texts:
     """The texts behind the line, which are taken one after the other."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, digest: Any) -> None:
+        if sha256(data).hexdigest() != digest:
+            message = "its texts are damaged"
+            raise ValueError(message)
         self._data, self._at = data, 0
 
     def take(self, length: Any) -> bytes:
@@ -134,8 +138,10 @@ def _texts_of(step: Step) -> list[bytes]:
 
 def as_bytes(record: Record) -> bytes:
     """A record as a file."""
-    line = json.dumps({"format": _FORMAT, "steps": [_step_as_json(step) for step in record.steps]})
-    return b"".join([line.encode(), b"\n", *chain.from_iterable(map(_texts_of, record.steps))])
+    texts = b"".join(chain.from_iterable(map(_texts_of, record.steps)))
+    steps = [_step_as_json(step) for step in record.steps]
+    line = json.dumps({"format": _FORMAT, "texts": sha256(texts).hexdigest(), "steps": steps})
+    return b"".join([line.encode(), b"\n", texts])
 
 
 def _step_from_json(step: dict[str, Any], texts: _Texts) -> Step:
@@ -179,10 +185,11 @@ def _node(path: Any) -> str:
 
 def _steps_from(data: bytes) -> tuple[Step, ...]:
     line, _, behind = data.partition(b"\n")
-    content, texts = json.loads(line), _Texts(behind)
+    content = json.loads(line)
     if content["format"] != _FORMAT:
         message = f"format {content['format']!r}"
         raise ValueError(message)
+    texts = _Texts(behind, content["texts"])
     steps = tuple([_step_from_json(step, texts) for step in content["steps"]])
     texts.refuse_more()
     return steps
