@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from attrs import evolve
 
 import ngff_fn as nf
 from ngff_fn import curried as c
@@ -23,6 +24,7 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.record import RECORDS, STAGE, Exchange, Move, Put, Record, as_bytes
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.transaction import carry_out_directly, publish
+from ngff_fn.frozen_json import FrozenMap
 from tests.crashes import Counter, door, files_below, killed_at
 
 ONES = np.ones((8, 8), dtype="uint8")
@@ -318,3 +320,20 @@ def test_whatever_has_the_name_of_the_draft_does_not_stop_a_commit(store: Path) 
         nf.update(store, c.set_scale(y=2.0))
         assert not os.path.lexists(draft)
     assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 2.0
+
+
+@pytest.mark.parametrize("target", ["/nowhere", ".zattrs"], ids=["dangling", "loop"])
+def test_a_link_where_nothing_should_be_stops_a_commit_before_its_moment(target: str, tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    nf.create(store, nf.image_from(COUNT, axes="yx"), version="0.4")
+    (store / "0" / ".zattrs").unlink()
+    base = nf.open_ome_zarr(store, mode="r+")
+    (level,) = base.root.levels
+    with_attributes = evolve(level, extra=level.extra.set("attributes", FrozenMap({"a": 1})))
+    plan = nf.diff(base, nf.set_scale(evolve(base.root, levels=(with_attributes,)), y=2.0))
+    before = files_below(store)
+    (store / "0" / ".zattrs").symlink_to(target)
+    with pytest.raises(nf.StoreError, match=r"0/\.zattrs"):
+        nf.commit(store, plan)
+    (store / "0" / ".zattrs").unlink()
+    assert files_below(store) == before

@@ -29,6 +29,7 @@ T = TypeVar("T")
 SYNC_ALL_ABOVE = 32
 """So many files are flushed one by one; more, by one flush of their file system, where the platform has it."""
 
+_SEES_LINKS = os.access in os.supports_follow_symlinks
 _READ_THERE = READ | os.O_NOFOLLOW
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
@@ -120,6 +121,11 @@ class LocalFiles(Exclusive):
     def exists(self, path: str) -> bool:
         """Whether there is a file or directory, or a link to one."""
         return os.access(self._named(path), os.F_OK)
+
+    def is_free(self, path: str) -> bool:
+        """Whether there is nothing at all, not even a link that leads nowhere."""
+        full = self._named(path)
+        return not (os.access(full, os.F_OK, follow_symlinks=False) if _SEES_LINKS else os.path.lexists(full))
 
     def has_links(self, path: str) -> bool:
         """Whether there are symbolic links at or below a path."""

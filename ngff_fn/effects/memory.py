@@ -145,6 +145,10 @@ class MemoryFiles:
         """Whether there is a file or directory."""
         return self.signature(path) is not None or bool(self.names(path))
 
+    def is_free(self, path: str) -> bool:
+        """Whether there is nothing at all."""
+        return not self.exists(path)
+
     def has_links(self, path: str) -> bool:  # noqa: ARG002 — there are none in memory
         """Whether there are links at or below a path."""
         return False

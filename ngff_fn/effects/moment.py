@@ -38,8 +38,8 @@ def compare(work: Work) -> Seen:
     changed: list[str] = []
     for key, text in work.plan.compare:
         where = joined(path, key)
-        is_there = text is not None or (files.exists(parent(where)) and files.exists(where))
-        found = seen[where] = files.get(where) if is_there else (None, None)
+        is_free = text is None and files.is_free(parent(where))  # as where there are no labels
+        found = seen[where] = (None, None) if is_free else files.get(where)
         if found[0] != text:
             changed.append(key)
     if changed:

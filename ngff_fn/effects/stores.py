@@ -37,6 +37,10 @@ class Files(Protocol):
         """Whether there is a file or directory; faster than ``signature`` where there mostly is none."""
         ...
 
+    def is_free(self, path: str) -> bool:
+        """Whether there is nothing at all, not even a link that leads nowhere."""
+        ...
+
     def has_links(self, path: str) -> bool:
         """Whether there are links at or below a path."""
         ...
