@@ -139,12 +139,9 @@ def image_changes(pair: ImagePair) -> Iterator[Operation]:
 
 def _changed_level(pair: ImagePair, before: Level, level: Level) -> Iterator[Operation]:
     old, new = before.array, level.array
-    if (
-        old is new and level.pixels is before.pixels and _says_the_same(pair, before, level)
-    ):  # as where its place changes
-        return
-    same_grid = old.shape == new.shape and same_encoding(old, new) and same_keys(old, new)
-    rewritten = level.pixels != before.pixels or not same_grid
+    same_grid = old is new or (old.shape == new.shape and same_encoding(old, new) and same_keys(old, new))
+    same_pixels = level.pixels is before.pixels or level.pixels == before.pixels
+    rewritten = not (same_grid and same_pixels)
     if not rewritten and _says_the_same(pair, before, level):
         return
     path = pair.at(level.path)
