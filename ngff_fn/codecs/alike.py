@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
-from operator import attrgetter, is_
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ngff_fn.codecs.channels import sound_channels, sound_omero
 from ngff_fn.codecs.levels import sound_levels
-from ngff_fn.codecs.scalar_edits import channel_edits
+from ngff_fn.codecs.scalar_edits import channel_edits, same_beside
 from ngff_fn.codecs.texts import once
 from ngff_fn.codecs.transforms import Vector, sound_vector
 from ngff_fn.frozen_json import FrozenMap
@@ -243,7 +242,7 @@ def written_alike(text: bytes, before: Image, wanted: Image) -> bytes | None:
     wanted
         What it shall say; None where there is more to change.
     """
-    like = once(text, _like) if all(map(is_, _beside(before), _beside(wanted))) else None
+    like = once(text, _like) if same_beside(before, wanted) else None
     if like is None:
         return None
     frame, _, values = like
@@ -258,9 +257,6 @@ def written_alike(text: bytes, before: Image, wanted: Image) -> bytes | None:
             return None
         parts[position] = part
     return frame.filled(parts).encode() if "omero" in frame.keys or before.channels is wanted.channels else None
-
-
-_beside = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "image_label", "extra")
 
 
 class _Itself:

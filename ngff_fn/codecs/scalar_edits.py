@@ -15,7 +15,7 @@ from ngff_fn.json_splice import Pointer, Put
 from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image, Level
 
-_others = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "image_label", "extra")
+_beside = attrgetter("axes", "name", "method", "metadata", "scale", "translation", "image_label", "extra")
 _Channels: TypeAlias = tuple[Channel, ...] | None
 _OF_CHANNEL = ("label", "color", "active", "coefficient", "family", "inverted")
 _OF_WINDOW = ("start", "end", "min", "max")
@@ -45,7 +45,7 @@ def scalar_edits(before: Image, wanted: Image, ome: Any, pointer: Pointer = ()) 
     >>> scalar_edits(CELLS, rename_channel(CELLS, "GFP", "EGFP"), {"omero": omero})
     (Put(pointer=('omero', 'channels', 1, 'label'), value='EGFP'),)
     """
-    if not before.levels or not all(map(is_, _others(before), _others(wanted))):
+    if not before.levels or not same_beside(before, wanted):
         return None
     try:
         channels = before.channels is not wanted.channels and ome["omero"]["channels"]
@@ -56,6 +56,11 @@ def scalar_edits(before: Image, wanted: Image, ome: Any, pointer: Pointer = ()) 
     except (LookupError, TypeError, AttributeError):  # the document, or the record, has not what was looked for
         return None
     return edits
+
+
+def same_beside(before: Image, wanted: Image) -> bool:
+    """Whether all that a document of an image says beside its channels and levels is the same objects."""
+    return all(map(is_, _beside(before), _beside(wanted)))
 
 
 def channel_edits(before: _Channels, wanted: _Channels, entries: Any) -> tuple[Put, ...] | None:
