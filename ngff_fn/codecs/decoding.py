@@ -9,12 +9,12 @@ from typing import Any
 from attrs import evolve, frozen
 
 from ngff_fn.codecs import arrays_v2, arrays_v3
-from ngff_fn.codecs.alike import image_alike, remember, with_read
+from ngff_fn.codecs.alike import image_alike, remember
 from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.arrays_v3 import note_extensions
 from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.converters import converter
-from ngff_fn.codecs.images import sound_image
+from ngff_fn.codecs.images import sound_image, with_read
 from ngff_fn.codecs.levels import path_fault, read_path
 from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.codecs.texts import document, once_a_reading, sound_document, token

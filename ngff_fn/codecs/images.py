@@ -22,7 +22,8 @@ from ngff_fn.codecs.versions import OTHER_LAYOUTS, OURS, ome_part, stated
 from ngff_fn.errors import Problem
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze, thaw
 from ngff_fn.records.axes import Axis
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.channels import Channel
+from ngff_fn.records.image import Image, Level, Place
 from ngff_fn.records.snapshot import Version
 
 if TYPE_CHECKING:
@@ -124,6 +125,30 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
         translation=whole[1],
         image_label=label,
         extra=sections_of(sections),
+    )
+
+
+def with_read(
+    image: Image,
+    *,
+    levels: tuple[Level, ...],
+    channels: tuple[Channel, ...] | None,
+    extra: FrozenMap,
+    source: Place | None = None,
+) -> Image:
+    """What ``evolve`` would make, in a fraction of the time: this is done for each image that is read."""
+    return Image(
+        axes=image.axes,
+        levels=levels,
+        channels=channels,
+        name=image.name,
+        method=image.method,
+        metadata=image.metadata,
+        scale=image.scale,
+        translation=image.translation,
+        image_label=image.image_label,
+        source=source,
+        extra=extra,
     )
 
 
