@@ -1,8 +1,8 @@
 """Images whose documents are alike: those of one plate, or of one program, often differ in their levels and their
 "omero" only, and their levels in where they are.
 
-Such documents are read, and given other coordinates, in part. What comes of it is what reading or writing them as a
-whole gives: where there is any doubt, there is no answer here.
+Such documents are read, and given other channels and coordinates, in part. What comes of it is what reading or writing
+them as a whole gives: where there is any doubt, there is no answer here.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def value_alike(text: bytes, parts: Collection[str]) -> dict[str, Any] | None:
     for key, value in zip(frame.keys, values, strict=True):
         if key == "datasets":
             first, *others = ome["multiscales"]
-            said = _said_of_levels(value) if key in parts else None
+            said = _parsed(value) if key in parts else None
             ome["multiscales"] = [{**first, "datasets": said}, *others]
         else:
             omero = _omero(value) if key in parts else None
@@ -174,11 +174,6 @@ def _scale(text: str, ndim: int) -> Vector | None:
     return None if vector is None or min(vector) <= 0 else vector
 
 
-@lru_cache(maxsize=8)
-def _said_of_levels(text: str) -> Any:
-    return _parsed(text)
-
-
 @lru_cache(maxsize=32)
 def _omero(text: str) -> _Omero | None:
     """What an "omero" says. Remembered: many images have the very same."""
@@ -217,7 +212,12 @@ def written_alike(text: bytes, before: Image, wanted: Image) -> bytes | None:
     before
         The image that was read from it.
     wanted
-        What it shall say; None where there is more to change.
+        What it shall say.
+
+    Returns
+    -------
+    bytes
+        None where it is not alike, or where there is more to change.
     """
     like = once(text, _like) if same_beside(before, wanted) else None
     if like is None:
@@ -256,13 +256,10 @@ def _with_channels(text: str, before: _Itself, wanted: _Itself) -> str | None:
     """The text of an "omero" with other scalars of its channels."""
     omero = _omero(text)
     edits = None if omero is None else channel_edits(before.channels, wanted.channels, omero[0]["channels"])
-    # What is not ASCII is written as the whole document writes it.
-    if (
-        omero is None
-        or edits is None
-        or any(isinstance(each.value, str) and not each.value.isascii() for each in edits)
-    ):
+    if omero is None or edits is None:
         return None
+    if any(isinstance(edit.value, str) and not edit.value.isascii() for edit in edits):
+        return None  # it is written as the whole document writes such texts
     try:
         inside = [Put(("channels", *edit.pointer), edit.value) for edit in edits]
         return spliced(text.encode(), tuple(inside), omero[0]).decode()

@@ -74,7 +74,7 @@ def parsed_again(text: bytes, otherwise: Callable[[bytes], Any]) -> Any:
     """The value of a document that ``document`` has read before, which must not be changed; ``ValueError`` for no JSON.
 
     That it is sound, or what it means, was asked then: to parse it takes half of the time. Where it is not remembered,
-    and ``otherwise`` gives None.
+    ``otherwise`` is asked for it first, and gives None where it does not know either.
     """
     known = _recent.get((text, parse))
     if known is not None:

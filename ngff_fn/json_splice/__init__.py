@@ -5,6 +5,7 @@
 syntax      bytes -> value: a strict parser that says what is wrong, and where
 writing     value -> text, in a style; the style of new documents
 document    the style of a text that is there: how its lists and objects are set
+scalars     where scalars stand in a text
 edits       Put, Remove, Insert, Move; ``splice`` carries them out
 comparison  (old value, new value) -> edits
 members     the members of one object as a whole, by their texts
