@@ -123,9 +123,9 @@ def numbers_by_axis(
     """
     values, problems = by_axis(image, location, mapping, keywords)
     error = NotThereError if problems else InvalidValueError
+    names = axis_names(image)
     for axis, value in values.items():
-        if number_problems("", value, positive=positive):
-            problems += number_problems(f"{location}, axis {axis_names(image)[axis]}", value, positive=positive)
+        problems += number_problems(f"{location}, axis {names[axis]}", value, positive=positive)
     if problems:
         raise error(*problems)
     return {axis: float(value) for axis, value in values.items()}
