@@ -165,6 +165,53 @@ def _read_in_part(text: bytes, version: Version) -> bool:
     return True
 
 
+LABELS = ("x", "é", "", " ", "DAPI", "]}, {", "a, b", "{}", "label", "\u2028", "x" * 300)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("label", [*LABELS, '"', "\\", "\n", '", "label": "y'])
+def test_other_labels_of_channels_are_read_as_by_the_thorough_reader(version: Version, label: str) -> None:
+    known(CELLS, version)
+    first, second = CELLS.channels or ()
+    for channels in ((evolve(first, label=label), second), (first, evolve(second, label=label))):
+        text = text_of(evolve(CELLS, channels=channels), version)
+        assert _read_in_part(text, version) == (channels[0].label != channels[1].label)
+
+
+def omero_with(*labels: Any, beside: Any = None, inside: Any = None) -> dict[str, Any]:
+    window = {"start": 0, "end": 1, "min": 0, "max": 1, **({} if inside is None else {"label": inside})}
+    channels = [{"color": "00FF00", "window": window, "label": label} for label in labels]
+    return {"channels": channels, **({} if beside is None else {"label": beside})}
+
+
+@pytest.mark.parametrize(
+    "omero",
+    [
+        omero_with("a", "a"),
+        omero_with("a"),
+        omero_with("a", 1),
+        omero_with("a", None),
+        omero_with("a", ["b"]),
+        omero_with("a", "b", beside="c"),
+        omero_with("a", "b", inside="c"),
+        {"channels": [{"color": "00FF00", "window": {"start": 0, "end": 1, "min": 0, "max": 1, "label": "c"}}] * 2},
+    ],
+    ids=repr,
+)
+def test_a_label_is_that_of_a_channel_or_not_told_in_part(omero: dict[str, Any]) -> None:
+    sound = json.loads(text_of(CELLS, "0.5"))
+    sound["attributes"]["ome"]["omero"] = omero_with("a", "b")
+    other = json.loads(json.dumps(sound))
+    other["attributes"]["ome"]["omero"] = omero
+    for first, then in ((sound, other), (other, sound)):
+        for document in (first, then, first):
+            text = json.dumps(document).encode()
+            whole, problems = thoroughly(text, "0.5")
+            if not problems:
+                remember(text, "0.5", document, whole)
+            _read_in_part(text, "0.5")
+
+
 def test_an_image_of_one_version_is_not_like_one_of_another() -> None:
     text = known(CELLS, "0.5")
     assert image_alike(text, "0.5") is not None
@@ -196,6 +243,25 @@ def test_numbers_and_names_are_written_as_without_what_is_known(version: Version
     for image in (*wanted, *reversed(wanted)):
         assert encode_group(image, version, onto, before) == encode_group(image, version, onto)
     assert sum(written_alike(onto[NAME[version]], before, image) is not None for image in wanted) >= 14
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_channel_is_renamed_as_without_what_is_known(label: str) -> None:
+    text = known(CELLS, "0.5")
+    assert image_alike(text, "0.5") is not None
+    before = thoroughly(text, "0.5")[0]
+    first, second = before.channels or ()
+    for channels in (
+        (evolve(first, label=label), second),
+        (first, evolve(second, label=label)),
+        (evolve(first, label=label), evolve(second, label="other")),
+        (evolve(first, label=second.label), evolve(second, label=first.label)),
+        (evolve(second, label=label), first),
+        (evolve(first, label=label, color="123456"), second),
+    ):
+        wanted = evolve(before, channels=channels)
+        onto = {"zarr.json": text}
+        assert encode_group(wanted, "0.5", onto, before) == encode_group(wanted, "0.5", onto)
 
 
 @pytest.mark.parametrize(

@@ -7,73 +7,37 @@ them as a whole gives: where there is any doubt, there is no answer here.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import lru_cache
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
-from ngff_fn.codecs.channels import sound_channels, sound_omero
 from ngff_fn.codecs.images import with_read
+from ngff_fn.codecs.known import LONGEST, Known, parsed_part
 from ngff_fn.codecs.levels import sound_levels
-from ngff_fn.codecs.scalar_edits import channel_edits, same_beside
+from ngff_fn.codecs.omeros import omero_value, read_omero, with_channels
+from ngff_fn.codecs.scalar_edits import same_beside
 from ngff_fn.codecs.texts import once
 from ngff_fn.codecs.transforms import Vector, sound_vector
-from ngff_fn.frozen_json import FrozenMap
-from ngff_fn.json_splice import MAX_DEPTH, Frame, Put, parse_bare, spliced, with_numbers
-from ngff_fn.records.channels import Channel
+from ngff_fn.json_splice import Frame, with_numbers
 from ngff_fn.records.image import Image, Level
 from ngff_fn.records.snapshot import Version
 
-T = TypeVar("T")
-
-_KEPT = 2**16  # characters of a text that is remembered
-_DEEPEST = 5  # lists and objects around a part
 _PARTS = ("datasets", "omero")
 _NUMBERS = frozenset({int, float})
 
 _Group: TypeAlias = tuple[Version, dict[str, Any], Image]
 """The value of the document of a group, and its image without its arrays."""
 
-_Omero: TypeAlias = tuple[dict[str, Any], tuple[Channel, ...], FrozenMap]
-"""The value of an "omero", its channels, and its other members."""
 
-
-class _Known(Generic[T]):
-    """The last texts that were read, and what they mean, for those that are like one of them.
-
-    Parameters
-    ----------
-    many
-        How many are remembered.
-    fits
-        Whether a text may be one of the values: what lies between two pieces of a frame may be more than that.
-    """
-
-    def __init__(self, many: int, fits: Callable[[str], object] = bool) -> None:
-        self._many, self._fits = many, fits
-        self._frames: tuple[tuple[Frame, T], ...] = ()  # replaced as one, so that no thread sees half of it
-
-    def add(self, frame: Frame, meaning: T) -> None:
-        """Remember a text."""
-        self._frames = ((frame, meaning), *self._frames[: self._many - 1])
-
-    def like(self, text: str) -> tuple[Frame, T, tuple[str, ...]] | None:
-        """The frame of a text that this one is like, what that means, and the values of this one."""
-        for frame, meaning in self._frames:
-            values = frame.values(text)
-            if values is not None and all(map(self._fits, values)):
-                return frame, meaning, values
-        return None
-
-
-_groups: _Known[_Group] = _Known(4)
-_omeros: _Known[_Omero] = _Known(16)
-_lists_of_levels: _Known[tuple[Level, ...]] = _Known(4, re.compile(r"\[[-+.\w, \t\r\n]+\]", re.ASCII).fullmatch)
+_groups: Known[_Group] = Known(4)
+_lists_of_levels: Known[tuple[Level, ...]] = Known(4, re.compile(r"\[[-+.\w, \t\r\n]+\]", re.ASCII).fullmatch)
 
 
 def remember(text: bytes, version: Version, whole: dict[str, Any], image: Image) -> None:
     """What a sound document of a group describes, for those that are like it."""
-    if len(text) < _KEPT:
+    if len(text) < LONGEST:
         parts = _PARTS[:1] if image.channels is None else _PARTS
         frame = Frame(text.decode(), parts)
         if sorted(frame.keys) == list(parts):  # each of them once
@@ -94,10 +58,10 @@ def image_alike(text: bytes, version: Version) -> Image | None:
                 return None
             levels = read
         else:
-            omero = _omero(value)
+            omero = read_omero(value)
             if omero is None:
                 return None
-            _, channels, others = omero
+            channels, others = omero
             extra = extra.set("omero", others) if others else extra.without("omero")
     return with_read(image, levels=levels, channels=channels, extra=extra)
 
@@ -121,11 +85,10 @@ def value_alike(text: bytes, parts: Collection[str]) -> dict[str, Any] | None:
     for key, value in zip(frame.keys, values, strict=True):
         if key == "datasets":
             first, *others = ome["multiscales"]
-            said = _parsed(value) if key in parts else None
+            said = parsed_part(value) if key in parts else None
             ome["multiscales"] = [{**first, "datasets": said}, *others]
         else:
-            omero = _omero(value) if key in parts else None
-            ome["omero"] = None if omero is None else omero[0]
+            ome["omero"] = omero_value(value) if key in parts else None
     return ome if version == "0.4" else {**whole, "attributes": {**attributes, "ome": ome}}
 
 
@@ -145,7 +108,7 @@ def _levels(text: str, ndim: int) -> tuple[Level, ...] | None:
     vectors, found = iter(values), list[Level]()
     for level in levels:
         scale = _scale(next(vectors), ndim)
-        place = None if level.translation is None else sound_vector(_parsed(next(vectors)), ndim)
+        place = None if level.translation is None else _vector(next(vectors), ndim)
         if scale is None or (place is None and level.translation is not None):
             return None
         array, pixels, extra = level.array, level.pixels, level.extra
@@ -154,8 +117,8 @@ def _levels(text: str, ndim: int) -> tuple[Level, ...] | None:
 
 
 def _levels_as_such(text: str, ndim: int) -> tuple[Level, ...] | None:
-    levels = sound_levels(_parsed(text), ndim)
-    if levels is not None and len(text) < _KEPT and not any(level.extra for level in levels):
+    levels = sound_levels(parsed_part(text), ndim)
+    if levels is not None and len(text) < LONGEST and not any(level.extra for level in levels):
         frame = Frame(text, ("scale", "translation"))
         if frame.keys == tuple([kind for level in levels for kind, vector in _vectors(level) if vector is not None]):
             _lists_of_levels.add(frame, levels)
@@ -170,36 +133,19 @@ def _vectors(level: Level) -> tuple[tuple[str, Vector | None], ...]:
 @lru_cache(maxsize=32)
 def _scale(text: str, ndim: int) -> Vector | None:
     """Remembered: many images have the very same."""
-    vector = sound_vector(_parsed(text), ndim)
+    vector = _vector(text, ndim)
     return None if vector is None or min(vector) <= 0 else vector
 
 
-@lru_cache(maxsize=32)
-def _omero(text: str) -> _Omero | None:
-    """What an "omero" says. Remembered: many images have the very same."""
-    like = _omeros.like(text)
-    if like is not None:
-        _, (whole, _, others), values = like
-        entries = _parsed(values[0])
-        channels = sound_channels(entries)
-        return None if channels is None else ({**whole, "channels": entries}, channels, others)
-    value = _parsed(text)
-    read = sound_omero(value)
-    if read is None:
-        return None
-    known = (value, *read)
-    frame = Frame(text, ["channels"])
-    if len(text) < _KEPT and len(frame.keys) == 1:
-        _omeros.add(frame, known)
-    return known
-
-
-def _parsed(text: str) -> Any:
-    """The value of a part of a document; None where it is no JSON, which is for the thorough reader to tell."""
+def _vector(text: str, ndim: int) -> Vector | None:
+    """What one list without others in it says: all that a strict parser would refuse there is no number either."""
     try:
-        return parse_bare(text, max_depth=MAX_DEPTH - _DEEPEST)
+        return sound_vector(_LIST.raw_decode(text)[0], ndim)
     except ValueError:
         return None
+
+
+_LIST = json.JSONDecoder()
 
 
 def written_alike(text: bytes, before: Image, wanted: Image) -> bytes | None:
@@ -229,42 +175,11 @@ def written_alike(text: bytes, before: Image, wanted: Image) -> bytes | None:
         if key == "datasets" and before.levels is not wanted.levels:
             part = _with_coordinates(value, before.levels, wanted.levels)
         elif key == "omero" and before.channels is not wanted.channels:
-            part = _with_channels(value, _Itself(before.channels), _Itself(wanted.channels))
+            part = with_channels(value, before.channels, wanted.channels)
         if part is None:
             return None
         parts[position] = part
     return frame.filled(parts).encode() if "omero" in frame.keys or before.channels is wanted.channels else None
-
-
-class _Itself:
-    """The channels of an image, equal to the same object only: the images of a plate often have one for all."""
-
-    __slots__ = ("channels",)
-
-    def __init__(self, channels: tuple[Channel, ...] | None) -> None:
-        self.channels = channels
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and self.channels is other.channels
-
-    def __hash__(self) -> int:
-        return id(self.channels)
-
-
-@lru_cache(maxsize=32)
-def _with_channels(text: str, before: _Itself, wanted: _Itself) -> str | None:
-    """The text of an "omero" with other scalars of its channels."""
-    omero = _omero(text)
-    edits = None if omero is None else channel_edits(before.channels, wanted.channels, omero[0]["channels"])
-    if omero is None or edits is None:
-        return None
-    if any(isinstance(edit.value, str) and not edit.value.isascii() for edit in edits):
-        return None  # it is written as the whole document writes such texts
-    try:
-        inside = [Put(("channels", *edit.pointer), edit.value) for edit in edits]
-        return spliced(text.encode(), tuple(inside), omero[0]).decode()
-    except ValueError:  # of NaN, which is for others to refuse
-        return None
 
 
 def _with_coordinates(text: str, before: tuple[Level, ...], wanted: tuple[Level, ...]) -> str | None:

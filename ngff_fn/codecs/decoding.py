@@ -24,7 +24,7 @@ from ngff_fn.frozen_json import EMPTY, FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Image, Level, Place
 from ngff_fn.records.pixels import Stored
-from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
+from ngff_fn.records.snapshot import ARRAY_DOCUMENTS, Version
 
 _OWN = frozenset({OURS})
 _KEPT = 2**16  # bytes of the documents of an array that are remembered
@@ -74,7 +74,8 @@ def decode(documents: Mapping[str, bytes], origin: Place) -> Decoded:
     names = tuple([axis.name for axis in described.axes])
     levels: list[Level] = []
     for index, level in enumerate(described.levels):
-        own = tuple([(name, documents[key]) for name in NODE_DOCUMENTS if (key := f"{level.path}/{name}") in documents])
+        at, of_array = f"{level.path}/", ARRAY_DOCUMENTS[version]
+        own = tuple([(name, text) for name in of_array if (text := documents.get(at + name)) is not None])
         read = _known_array if sum([len(text) for _, text in own]) < _KEPT else _known_array.__wrapped__
         array, attributes, digest = read(own, version, names) or (
             *read_array(documents, level.path, version, names, problems, index=index), token(dict(own)),

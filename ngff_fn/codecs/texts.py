@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from hashlib import sha256
+from itertools import islice
 from typing import Any, TypeVar
 
 from ngff_fn.codecs.parts import Part
@@ -60,14 +61,17 @@ def once(text: bytes, read: Callable[[bytes], T]) -> T:
     have the very same one.
     """
     known = _recent.get((text, read))
-    if known is not None:
-        return known[0]  # type: ignore[no-any-return] # what this reader made
-    found = read(text)
+    if known is None:
+        known = (read(text),)
+        _remember(text, read, known)
+    return known[0]
+
+
+def _remember(text: bytes, read: Callable[[bytes], Any], found: tuple[Any]) -> None:
     if len(text) < _KEPT:
         if len(_recent) >= _MANY:
             _forget_oldest()
-        _recent[text, read] = (found,)
-    return found
+        _recent[text, read] = found
 
 
 def parsed_again(text: bytes, otherwise: Callable[[bytes], Any]) -> Any:
@@ -93,6 +97,9 @@ class Reading:
         self._outer = _of_reading.set({})
 
     def __exit__(self, *_: object) -> None:
+        known = _of_reading.get() or {}
+        for text, read in [*islice(reversed(known), _MANY)][::-1]:
+            _remember(text, read, known[text, read])
         _of_reading.reset(self._outer)
 
 
@@ -101,9 +108,10 @@ def once_a_reading(text: bytes, read: Callable[[bytes], T]) -> T:
     known = _of_reading.get()
     if known is None:
         return once(text, read)
-    found = known.get((text, read))
+    key = (text, read)
+    found = known.get(key)
     if found is None:
-        found = known[text, read] = (once(text, read),)
+        found = known[key] = _recent.get(key) or (read(text),)
     return found[0]
 
 

@@ -19,7 +19,7 @@ from ngff_fn.edits.labelled import with_labels_along
 from ngff_fn.errors import InvalidValueError, Problem, refuse
 from ngff_fn.records.axes import axis_names
 from ngff_fn.records.coordinates import WHOLE, effective_scale, effective_translation
-from ngff_fn.records.image import Image, Level, level_at, level_index
+from ngff_fn.records.image import Image, Level, level_at, level_index, with_levels
 from ngff_fn.records.subject import of_record
 
 Vector: TypeAlias = tuple[float, ...]
@@ -56,8 +56,8 @@ def set_scale(image: Image, scale: Mapping[str, float] | None = None, /, **axes:
     old = level_at(image, 0)
     new = _own_scale(image, 0, wanted)
     _refuse_zeros(image, "levels[0].scale", old.scale, wanted, "set_level_scale")
-    levels = tuple(_in_proportion(level, old, new, index) for index, level in enumerate(image.levels))
-    return with_labels_along(image, evolve(image, levels=levels))
+    levels = tuple([_in_proportion(level, old, new, index) for index, level in enumerate(image.levels)])
+    return with_labels_along(image, with_levels(image, levels))
 
 
 def _in_proportion(level: Level, old: Level, new: Vector, index: int) -> Level:
@@ -72,7 +72,8 @@ def _in_proportion(level: Level, old: Level, new: Vector, index: int) -> Level:
     refuse_no_floats(f"{location}.scale", sizes, positive=range(len(sizes)))
     refuse_no_floats(f"{location}.translation", places)
     moved = level.translation if level.translation is None and not any(places) else tuple(places)
-    return evolve(level, scale=tuple(sizes), translation=moved)
+    path, array, pixels, extra = level.path, level.array, level.pixels, level.extra
+    return Level(path=path, scale=tuple(sizes), translation=moved, array=array, pixels=pixels, extra=extra)
 
 
 @of_record
@@ -165,7 +166,7 @@ def set_translation(image: Image, translation: Mapping[str, float] | None = None
         ]
         refuse_no_floats(f"levels[{index}].translation", moved)
         levels.append(_with_translation(level, tuple(moved)))
-    return with_labels_along(image, evolve(image, levels=tuple(levels)))
+    return with_labels_along(image, with_levels(image, tuple(levels)))
 
 
 @of_record
@@ -236,7 +237,7 @@ def with_multiscale(image: Image, scale: Vector | None, translation: Vector | No
 
 def with_level(image: Image, index: int, level: Level) -> Image:
     """The image with another level in the place of one, and its labels where that lies."""
-    made = evolve(image, levels=(*image.levels[:index], level, *image.levels[index + 1 :]))
+    made = with_levels(image, (*image.levels[:index], level, *image.levels[index + 1 :]))
     return with_labels_along(image, made)
 
 

@@ -15,7 +15,7 @@ from attrs import evolve
 from ngff_fn.edits.arguments import truth
 from ngff_fn.errors import InvalidValueError, NgffError, NotThereError, Problem, WrongTypeError, a_type
 from ngff_fn.records.holders import positions
-from ngff_fn.records.image import Image, Label, Labels, Level, Unread
+from ngff_fn.records.image import Image, Label, Labels, Level, Unread, with_channel_list
 from ngff_fn.records.nodes import (
     Entry,
     Node,
@@ -150,9 +150,9 @@ def _sharing() -> Callable[[Image, Image], Image]:
 
     def share(new: Image, old: Image) -> Image:
         axes, channels = shared(new.axes, old.axes), shared(new.channels, old.channels)
-        if axes is new.axes and channels is new.channels:
-            return new
-        return evolve(new, axes=axes, channels=channels)
+        if axes is not new.axes:
+            return evolve(new, axes=axes, channels=channels)
+        return new if channels is new.channels else with_channel_list(new, channels)
 
     def shared(new: Any, old: Any) -> Any:
         if new is old:

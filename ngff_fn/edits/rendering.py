@@ -13,7 +13,7 @@ from ngff_fn.records.arrays import DTYPES
 from ngff_fn.records.channel_names import channel_index, channel_names
 from ngff_fn.records.channels import Channel, Window
 from ngff_fn.records.colors import color_from
-from ngff_fn.records.image import Image
+from ngff_fn.records.image import Image, with_channel_list
 from ngff_fn.records.subject import of_record
 
 WINDOW_OF_NAME: dict[str, Window] = {
@@ -87,7 +87,7 @@ def with_omero(image: Image) -> Image:
     if image.channels is not None:
         return image
     names, dtype = channel_names(image), dtype_of(image)
-    return evolve(image, channels=tuple(default_channel(name, dtype, first=name == "0") for name in names))
+    return with_channel_list(image, tuple(default_channel(name, dtype, first=name == "0") for name in names))
 
 
 def with_default_channels(image: Image, dtype: str) -> Image:
@@ -103,7 +103,7 @@ def with_default_channels(image: Image, dtype: str) -> Image:
         else _with_defaults(channel, default_channel(channel.label, dtype, first=index == 0))
         for index, channel in enumerate(image.channels)
     )
-    return evolve(image, channels=tuple(channels))
+    return with_channel_list(image, tuple(channels))
 
 
 def _with_defaults(channel: Channel, default: Channel) -> Channel:
@@ -115,7 +115,7 @@ def with_channel(image: Image, index: int, **changes: Any) -> Image:
     """The image with other settings of the channel at a position; without "omero" it gets one."""
     channels = list(with_omero(image).channels or ())
     channels[index] = evolve(channels[index], **changes)
-    return evolve(image, channels=tuple(channels))
+    return with_channel_list(image, tuple(channels))
 
 
 @of_record

@@ -13,6 +13,7 @@ from ngff_fn.errors import DocumentError, InvalidValueError, Problem, WrongTypeE
 from ngff_fn.records.labels import LABELS
 from ngff_fn.records.nodes import shown
 from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
 
 
 class Source(Protocol):
@@ -45,7 +46,7 @@ class Hierarchy:
     def __init__(self, source: Source, path: str, texts: dict[str, bytes], select: tuple[str, ...] | None) -> None:
         self.source, self.path, self.texts, self.select = source, path, texts, select
         self._names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zattrs")  # one format in all of it
-        self._array_names = ("zarr.json",) if "zarr.json" in texts else (".zarray", ".zattrs")
+        self._array_names = ARRAY_DOCUMENTS["0.5" if "zarr.json" in texts else "0.4"]
         self._label_names = ("zarr.json",) if "zarr.json" in texts else (".zgroup", ".zarray", ".zattrs")
         self._same: dict[bytes, bytes] = {}
 

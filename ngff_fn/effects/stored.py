@@ -20,13 +20,14 @@ from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, Stored, intersection
+from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
 
 if TYPE_CHECKING:
     import zarr
 
     from ngff_fn.effects.files_store import Readable
 
-FORMATS = (("zarr.json",), (".zarray", ".zattrs"))
+FORMATS = (ARRAY_DOCUMENTS["0.5"], ARRAY_DOCUMENTS["0.4"])
 
 
 @frozen(kw_only=True, eq=False)

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sys
+from functools import lru_cache
 from typing import Any, NoReturn
 
 MAX_DEPTH = 100
@@ -131,6 +132,7 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+@lru_cache(maxsize=512)  # documents repeat their numbers
 def _finite(token: str) -> float:
     number = float(token)
     if math.isinf(number):

@@ -33,7 +33,9 @@ class ImagePair:
     @property
     def is_laid_out_anew(self) -> bool:
         """Whether its axes, levels or coordinates are not the same objects."""
-        return not all(map(is_, _asked(self.wanted), _asked(self.before)))
+        old, new = self.before, self.wanted
+        same_levels = new.levels is old.levels and new.axes is old.axes
+        return not (same_levels and new.scale is old.scale and new.translation is old.translation)
 
     @property
     def has_other_labels(self) -> bool:
@@ -79,7 +81,6 @@ def image_problems(pair: ImagePair) -> list[Problem]:
 
 
 _array_of = attrgetter("array")
-_asked = attrgetter("axes", "levels", "scale", "translation")
 
 
 def _levels_of_labels(image: Image) -> list[tuple[Level, ...]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 
-def joined(*parts: str) -> str:
+def joined(path: str, *below: str) -> str:
     """Paths below one another; empty parts are nothing.
 
     >>> joined("", "A/1", "0")
     'A/1/0'
     """
-    return "/".join(filter(None, parts))
+    for part in below:
+        path = f"{path}/{part}" if path and part else path or part
+    return path
 
 
 def parent(path: str) -> str:

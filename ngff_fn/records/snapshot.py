@@ -23,6 +23,9 @@ VERSIONS: tuple[Version, ...] = ("0.4", "0.5")
 NODE_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """What the documents of a group or an array are called."""
 
+ARRAY_DOCUMENTS: dict[Version, tuple[str, ...]] = {"0.4": (".zarray", ".zattrs"), "0.5": ("zarr.json",)}
+"""Those of an array, by version: the first says that it is one."""
+
 
 class Documents(Mapping[str, bytes]):
     """Metadata documents by store key, such as ``0/.zarray``: hashable, and never changed.
@@ -77,8 +80,11 @@ class Documents(Mapping[str, bytes]):
 
     def of_node(self, path: str) -> Documents:
         """The documents of the node at a path itself."""
-        prefix, texts = f"{path}/" if path else "", self._texts
-        return Documents({name: texts[key] for name in NODE_DOCUMENTS if (key := prefix + name) in texts})
+        prefix, texts, found = f"{path}/" if path else "", self._texts, Documents()
+        for name in NODE_DOCUMENTS:
+            if (key := prefix + name) in texts:
+                found._texts[name] = texts[key]
+        return found
 
 
 @frozen(kw_only=True)
