@@ -13,7 +13,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from ngff_fn.codecs.images import with_read
+from ngff_fn.codecs.images import Described
 from ngff_fn.codecs.known import LONGEST, Known, parsed_part
 from ngff_fn.codecs.levels import sound_levels
 from ngff_fn.codecs.omeros import omero_value, read_omero, with_channels
@@ -44,7 +44,7 @@ def remember(text: bytes, version: Version, whole: dict[str, Any], image: Image)
             _groups.add(frame, (version, whole, image))
 
 
-def image_alike(text: bytes, version: Version) -> Image | None:
+def image_alike(text: bytes, version: Version) -> Described | None:
     """The image of a sound document that is like one before it; None where it is not, or has to be looked at."""
     like = once(text, _like)
     if like is None or like[1][0] != version:
@@ -63,7 +63,7 @@ def image_alike(text: bytes, version: Version) -> Image | None:
                 return None
             channels, others = omero
             extra = extra.set("omero", others) if others else extra.without("omero")
-    return with_read(image, levels=levels, channels=channels, extra=extra)
+    return Described(image, levels, channels, extra)
 
 
 def value_alike(text: bytes, parts: Collection[str]) -> dict[str, Any] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ngff_fn.errors import DocumentError, NotThereError, Problem, WrongTypeError
 from ngff_fn.frozen_json import EMPTY, FrozenMap, freeze
 from ngff_fn.json_splice import JsonSyntaxError, parse
-from ngff_fn.records.snapshot import Documents, Snapshot
+from ngff_fn.records.snapshot import Snapshot
 from ngff_fn.records.subject import of_record
 
 
@@ -53,7 +55,7 @@ def ome_attributes(snapshot: Snapshot, path: str = "") -> FrozenMap:
     return ome if isinstance(ome, FrozenMap) else EMPTY
 
 
-def _object(documents: Documents, key: str, path: str) -> FrozenMap:
+def _object(documents: Mapping[str, bytes], key: str, path: str) -> FrozenMap:
     if key not in documents:
         return EMPTY
     where = f"{path}/{key}" if path else key

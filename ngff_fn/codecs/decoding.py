@@ -14,7 +14,7 @@ from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.arrays_v3 import note_extensions
 from ngff_fn.codecs.consistency import array_problems
 from ngff_fn.codecs.converters import converter
-from ngff_fn.codecs.images import sound_image, with_read
+from ngff_fn.codecs.images import Described, sound_image
 from ngff_fn.codecs.levels import path_fault, read_path
 from ngff_fn.codecs.parts import Part, others_of, shown
 from ngff_fn.codecs.texts import document, once_a_reading, sound_document, token
@@ -70,8 +70,8 @@ def decode(documents: Mapping[str, bytes], origin: Place) -> Decoded:
     described = sound_group(documents, version)
     if described is None:
         version = version_of(documents)
-        described = read_group(documents, version, problems)
-    names = tuple([axis.name for axis in described.axes])
+        described = Described.of(read_group(documents, version, problems))
+    names = tuple([axis.name for axis in described.like.axes])
     levels: list[Level] = []
     for index, level in enumerate(described.levels):
         at, of_array = f"{level.path}/", ARRAY_DOCUMENTS[version]
@@ -91,7 +91,7 @@ def decode(documents: Mapping[str, bytes], origin: Place) -> Decoded:
                 extra=level.extra.set("attributes", attributes) if attributes else level.extra,
             )
         )
-    root = with_read(described, levels=tuple(levels), channels=described.channels, extra=described.extra, source=origin)
+    root = described.image(tuple(levels), origin)
     problems += _inconsistencies(root, version)
     refuse(problems, DocumentError)
     return Decoded(version=version, root=root, problems=tuple(problems))
@@ -117,7 +117,7 @@ def read_group(documents: Mapping[str, bytes], version: Version, problems: list[
     return image
 
 
-def sound_group(documents: Mapping[str, bytes], version: Version) -> Image | None:
+def sound_group(documents: Mapping[str, bytes], version: Version) -> Described | None:
     """The image of sound documents, as ``read_group`` reads it; None where that may note something."""
     if version == "0.5":
         return once_a_reading(documents["zarr.json"], _sound_group_v3) if "zarr.json" in documents else None
@@ -127,27 +127,28 @@ def sound_group(documents: Mapping[str, bytes], version: Version) -> Image | Non
     return once_a_reading(documents[".zattrs"], _sound_group_v2)
 
 
-def _sound_group_v2(text: bytes) -> Image | None:
+def _sound_group_v2(text: bytes) -> Described | None:
     return _sound_image(text, "0.4")
 
 
-def _sound_group_v3(text: bytes) -> Image | None:
+def _sound_group_v3(text: bytes) -> Described | None:
     return _sound_image(text, "0.5")
 
 
-def _sound_image(text: bytes, version: Version) -> Image | None:
+def _sound_image(text: bytes, version: Version) -> Described | None:
     return image_alike(text, version) or _sound_image_as_such(text, version)
 
 
-def _sound_image_as_such(text: bytes, version: Version) -> Image | None:
+def _sound_image_as_such(text: bytes, version: Version) -> Described | None:
     key = ".zattrs" if version == "0.4" else "zarr.json"
     whole = sound_document({key: text}, key)
     if whole is None or (version == "0.5" and not _is_group_v3(whole)):
         return None
     image = sound_image(whole if version == "0.4" else whole.get("attributes"), version)
-    if image is not None:
-        remember(text, version, whole, image)
-    return image
+    if image is None:
+        return None
+    remember(text, version, whole, image)
+    return Described.of(image)
 
 
 def _is_group_v3(whole: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from attrs import evolve
 
@@ -128,28 +128,35 @@ def sound_image(attributes: Any, version: Version) -> Image | None:
     )
 
 
-def with_read(
-    image: Image,
-    *,
-    levels: tuple[Level, ...],
-    channels: tuple[Channel, ...] | None,
-    extra: FrozenMap,
-    source: Place | None = None,
-) -> Image:
-    """What ``evolve`` would make, in a fraction of the time: this is done for each image that is read."""
-    return Image(
-        axes=image.axes,
-        levels=levels,
-        channels=channels,
-        name=image.name,
-        method=image.method,
-        metadata=image.metadata,
-        scale=image.scale,
-        translation=image.translation,
-        image_label=image.image_label,
-        source=source,
-        extra=extra,
-    )
+class Described(NamedTuple):
+    """What the document of a group says of an image: the same as another one, but for what is said here."""
+
+    like: Image
+    levels: tuple[Level, ...]
+    channels: tuple[Channel, ...] | None
+    extra: FrozenMap
+
+    @classmethod
+    def of(cls, image: Image) -> Described:
+        """What says all that an image has."""
+        return cls(image, image.levels, image.channels, image.extra)
+
+    def image(self, levels: tuple[Level, ...], source: Place | None = None) -> Image:
+        """The image, with its arrays: as ``evolve`` would make it, in a fraction of the time."""
+        like = self.like
+        return Image(
+            axes=like.axes,
+            levels=levels,
+            channels=self.channels,
+            name=like.name,
+            method=like.method,
+            metadata=like.metadata,
+            scale=like.scale,
+            translation=like.translation,
+            image_label=like.image_label,
+            source=source,
+            extra=self.extra,
+        )
 
 
 def _read_described(ome: Part, converter: Converter, *, empty: bool) -> Image:

@@ -119,10 +119,11 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
     origins = {target: path for path, target in nodes.moved.items()}
     for path in _groups_around(work, nodes):
         target = next((each for each in and_above(path) if each in origins), None) if origins else None
-        if changes.ends(path, target):
+        if changes.gone and changes.ends(path, target):
             continue
         was = path if target is None else moved_path(path, origins)
-        key, before = joined(path, HOLDERS[version]), joined(was, HOLDERS[version])
+        key = joined(path, HOLDERS[version])
+        before = key if was is path else joined(was, HOLDERS[version])
         if key in nodes.puts:
             text: bytes | None = nodes.puts[key].text
         elif version == "0.4":

@@ -266,7 +266,7 @@ class _Stager:
         """An array beside the old one, with which it then changes places."""
         files, work = self.work.files, self.work
         path, target = self._place("array"), work.at(write.path)
-        documents = dict(work.plan.base.documents.of_node(write.path))
+        documents = work.plan.base.documents.of_node(write.path)
         for key in list(self.puts):
             if key.rpartition("/")[0] == write.path:
                 documents[key.rpartition("/")[2]] = self.puts.pop(key).text
@@ -284,7 +284,7 @@ class _Stager:
         """Chunks of an array that stays where it is."""
         files, work = self.work.files, self.work
         path = self._place("chunks")
-        documents = dict(work.plan.base.documents.of_node(write.path))
+        documents = work.plan.base.documents.of_node(write.path)
         documents |= {
             key.rpartition("/")[2]: put.text for key, put in self.puts.items() if key.rpartition("/")[0] == write.path
         }

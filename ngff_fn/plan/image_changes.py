@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from operator import attrgetter, is_
 
 from attrs import frozen
@@ -47,11 +48,7 @@ class ImagePair:
         """Whether the levels are the same objects but for their scales and translations."""
         old, new = self.before.levels, self.wanted.levels
         same_axes = self.wanted.axes is self.before.axes and len(old) == len(new)
-        return (
-            same_axes
-            and all(map(is_, map(_array_of, old), map(_array_of, new)))
-            and all(was.path is level.path and was.pixels is level.pixels for was, level in zip(old, new, strict=True))
-        )
+        return same_axes and all(map(is_, _beside_places(old), _beside_places(new)))
 
     @property
     def has_new_labels(self) -> bool:
@@ -63,7 +60,7 @@ class ImagePair:
         """Where a path of the image will be, seen from the root."""
         return joined(self.path, path)
 
-    def texts(self, path: str) -> Documents:
+    def texts(self, path: str) -> dict[str, bytes]:
         """The documents that a node of the image has, by their names."""
         return self.documents.of_node(joined(self.was, path))
 
@@ -80,7 +77,11 @@ def image_problems(pair: ImagePair) -> list[Problem]:
     return new_image_problems(pair.wanted, pair.version, arrays=not is_same)
 
 
-_array_of = attrgetter("array")
+def _beside_places(levels: tuple[Level, ...]) -> Iterator[object]:
+    return chain.from_iterable(map(_beside_place, levels))
+
+
+_beside_place = attrgetter("path", "array", "pixels", "extra")
 
 
 def _levels_of_labels(image: Image) -> list[tuple[Level, ...]]:
@@ -120,22 +121,26 @@ def _new_level(image: Image, version: Version, level: Level, path: str) -> Itera
 
 def image_changes(pair: ImagePair) -> Iterator[Operation]:
     """What makes the image before the wanted one."""
+    same_arrays = pair.is_only_placed_anew
+    if not same_arrays:
+        yield from _changes_of_arrays(pair)
+    texts = pair.texts("")
+    for name, text in codecs.encode_group(pair.wanted, pair.version, texts, pair.before).items():
+        if texts.get(name) != text:
+            yield PutDocument(key=pair.at(name), before=texts.get(name), text=text)
+    if not same_arrays:
+        kept = {level.path for level in pair.wanted.levels} | paths_of_others(pair.wanted)
+        yield from (RetireNode(path=pair.at(level.path)) for level in pair.before.levels if level.path not in kept)
+
+
+def _changes_of_arrays(pair: ImagePair) -> Iterator[Operation]:
     old, wanted = pair.before, pair.wanted
     before = {level.path: level for level in old.levels}
-    same_arrays = wanted.levels is old.levels and wanted.axes is old.axes
-    for level in () if same_arrays else wanted.levels:
+    for level in wanted.levels:
         if level.path not in before:
             yield from _new_level(wanted, pair.version, level, pair.at(level.path))
         elif level != before[level.path] or wanted.axes != old.axes:
             yield from _changed_level(pair, before[level.path], level)
-    texts = pair.texts("")
-    for name, text in codecs.encode_group(wanted, pair.version, texts, old).items():
-        if texts.get(name) != text:
-            yield PutDocument(key=pair.at(name), before=texts.get(name), text=text)
-    kept = {level.path for level in wanted.levels} | paths_of_others(wanted)
-    for path in before:
-        if path not in kept:
-            yield RetireNode(path=pair.at(path))
 
 
 def _changed_level(pair: ImagePair, before: Level, level: Level) -> Iterator[Operation]:

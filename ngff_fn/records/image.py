@@ -291,8 +291,10 @@ def paths_of_others(image: Image) -> frozenset[str]:
     >>> sorted(paths_of_others(evolve(SQUARE, extra=FrozenMap({"multiscales": freeze(others)}))))
     ['0', 'median/1']
     """
+    if "multiscales" not in image.extra:
+        return frozenset()  # as with most
     found: set[str] = set()
-    multiscales = image.extra.get("multiscales", ())
+    multiscales = image.extra["multiscales"]
     for multiscale in multiscales if isinstance(multiscales, tuple) else ():
         datasets = multiscale.get("datasets", ()) if isinstance(multiscale, FrozenMap) else ()
         for dataset in datasets if isinstance(datasets, tuple) else ():

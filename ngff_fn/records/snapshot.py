@@ -78,13 +78,10 @@ class Documents(Mapping[str, bytes]):
         prefix = f"{path}/" if path else ""
         return Documents({key[len(prefix) :]: text for key, text in self.items() if key.startswith(prefix)})
 
-    def of_node(self, path: str) -> Documents:
-        """The documents of the node at a path itself."""
-        prefix, texts, found = f"{path}/" if path else "", self._texts, Documents()
-        for name in NODE_DOCUMENTS:
-            if (key := prefix + name) in texts:
-                found._texts[name] = texts[key]
-        return found
+    def of_node(self, path: str) -> dict[str, bytes]:
+        """The documents of the node at a path itself, by their names."""
+        prefix, texts = f"{path}/" if path else "", self._texts
+        return {name: texts[key] for name in NODE_DOCUMENTS if (key := prefix + name) in texts}
 
 
 @frozen(kw_only=True)

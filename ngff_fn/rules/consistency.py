@@ -50,6 +50,8 @@ def place_problems(image: Image) -> list[Problem]:
     >>> print(*place_problems(evolve(SQUARE, scale=(1.0, float("inf")))))
     scale: (1.0, inf) has a number that is not finite. Set another.
     """
+    if _are_sound_places(image):
+        return []
     return [
         *_vector_problems(image, "", image.scale, image.translation),
         *(
@@ -58,6 +60,14 @@ def place_problems(image: Image) -> list[Problem]:
             for problem in _vector_problems(image, f"levels[{index}].", level.scale, level.translation)
         ),
     ]
+
+
+def _are_sound_places(image: Image) -> bool:
+    """Whether ``place_problems`` surely has nothing to say: a short cut, as most places are so."""
+    ndim, vectors = len(image.axes), [image.scale, image.translation]
+    for level in image.levels:
+        vectors += level.scale, level.translation
+    return all(vector is None or (len(vector) == ndim and all(map(isfinite, vector))) for vector in vectors)
 
 
 def _axes_problems(image: Image) -> Iterator[Problem]:
