@@ -20,6 +20,8 @@ def number(value: object) -> int | float | None:
     >>> number(3), number(0.5), number(True), number("3"), number(float("nan"))
     (3, 0.5, None, None, None)
     """
+    if type(value) is float:
+        return value if isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     try:
@@ -91,7 +93,9 @@ def by_axis(
     if mapping is not None and not isinstance(mapping, Mapping):
         message = f"{a_type(mapping)} does not say which number is whose. Give them by axis, as in z=0.25."
         raise WrongTypeError(Problem(location, message))
-    names, values, problems = axis_names(image), dict[int, Any](), list[Problem]()
+    names = axis_names(image)
+    values: dict[int, Any] = {}
+    problems: list[Problem] = []
     for name, value in (*(mapping or {}).items(), *keywords.items()):
         lowered = name.lower() if isinstance(name, str) else ""
         if lowered not in names:
@@ -123,9 +127,8 @@ def numbers_by_axis(
     """
     values, problems = by_axis(image, location, mapping, keywords)
     error = NotThereError if problems else InvalidValueError
-    names = axis_names(image)
     for axis, value in values.items():
-        problems += number_problems(f"{location}, axis {names[axis]}", value, positive=positive)
+        problems += number_problems(f"{location}, axis {image.axes[axis].name.lower()}", value, positive=positive)
     if problems:
         raise error(*problems)
     return {axis: float(value) for axis, value in values.items()}
