@@ -10,8 +10,8 @@ from attrs import evolve, frozen
 
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.cascade import COLUMN, Assembly, Column, Cut, Part, Rung, Unit, boxes, column_part, columns, cut
-from ngff_fn.effects.excerpt import cost, excerpt, is_exact
-from ngff_fn.effects.pixels import MEMORY_LIMIT, MOST_IN_FLIGHT, stage_pixels
+from ngff_fn.effects.excerpt import NOTHING, Staged, cost, excerpt
+from ngff_fn.effects.pixels import MEMORY_LIMIT, MOST_IN_FLIGHT, stage_pixels, staged_parts
 from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, submission
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
@@ -132,35 +132,27 @@ def _in_one_pass(
     below = chain if head is None else chain[1:]
     if not below or not all(job.is_whole for job in chain):
         return ()
+    staged: Staged = NOTHING
     if head is not None:
         source, unit = head.pixels, head.array.write_unit
         if any(not isinstance(leaf, Given | Fill) for _, leaf, _ in pieces(source)):
             return ()  # units that are stored already are copied as bytes
     else:
-        first = chain[0].pixels
-        above = first.source if isinstance(first, Downsample) else first
-        source = _staged(stage, above, sources, chain[0].array.dtype)
-        if any(isinstance(leaf, Downsample) for _, leaf, _ in pieces(source)):
+        first = chain[0]
+        source = first.pixels.source if isinstance(first.pixels, Downsample) else first.pixels
+        staged = staged_parts(stage.files.identity, sources, first.array, stage.executor)
+        if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
             return ()  # it would be made again for each part
-        unit = _unit_of(source, chain[0])
+        unit = _unit_of(source, staged, first.array)
     rungs = [_rung(stage, job) for job in below]
-    return _Pass(stage, head, source, unit, rungs, report).run(chain)
+    return _Pass(stage, head, source, staged, unit, rungs, report).run(chain)
 
 
-def _staged(stage: Stage, above: Pixels, sources: dict[Pixels, tuple[str, ArraySpec]], dtype: str) -> Pixels:
-    """The level above as it was staged, where nothing was lost by encoding it; else as it is made."""
-    if above not in sources:
-        return above
-    path, array = sources[above]
-    if array.dtype != dtype or not is_exact(array) or not isinstance(above, Given | Downsample):
-        return above
-    return Stored(origin=stage.files.identity, path=path, array=array, token="")
-
-
-def _unit_of(source: Pixels, job: Job) -> tuple[int, ...]:
+def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...]:
     """What of a level is read at a time: a chunk where it is stored, also one of a shard."""
     chunks = {leaf.array.chunks for _, leaf, _ in pieces(source) if isinstance(leaf, Stored)}
-    return chunks.pop() if len(chunks) == 1 else job.array.write_unit
+    chunks |= {shelf.stored.array.chunks for _, leaf, _ in pieces(source) for shelf in staged.get(leaf, ())}
+    return chunks.pop() if len(chunks) == 1 else array.write_unit
 
 
 def _rung(stage: Stage, job: Job) -> Rung:
@@ -179,11 +171,12 @@ class _Pass:
         stage: Stage,
         head: Job | None,
         source: Pixels,
+        staged: Staged,
         unit: tuple[int, ...],
         rungs: Sequence[Rung],
         report: Callable[[int], None],
     ) -> None:
-        self.stage, self.head, self.source, self.report = stage, head, source, report
+        self.stage, self.head, self.source, self.staged, self.report = stage, head, source, staged, report
         self.array = rungs[0].target.array
         limit = MEMORY_LIMIT if stage.memory_limit is None else stage.memory_limit
         self.cut: Cut = cut(
@@ -229,19 +222,21 @@ class _Pass:
             beyond=self.rungs[inside] if inside < len(self.rungs) else None,
         )
         for box in columns(self.source.shape, self.cut):
-            parts = tuple((part, excerpt(self.source, part)) for part in boxes(box, self.part))
+            parts = tuple((part, excerpt(self.source, part, self.staged)) for part in boxes(box, self.part))
             yield evolve(column, box=box, parts=parts)
 
     def _in_flight(self) -> int:
         """How many columns the memory allows at a time: each with a part as it is read, and what is made of it."""
-        size = self.array.itemsize
-        read = cost(self.source, self.part, size)
+        size, said = self.array.itemsize, self.stage.memory_limit
+        read = cost(self.source, self.part, size, self.staged)
         made = prod(map(min, self.cut.column, self.source.shape)) * size // prod(self.rungs[0].factors)
-        need, said = read + 2 * made, self.stage.memory_limit
+        opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
+        need = read + 2 * made + opened
         if said is not None and need > said:
             message = f"one part of {self.part} and what is made of it take {need} bytes, not {said}."
             raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make chunks smaller."))
-        return max(1, min(MOST_IN_FLIGHT, (MEMORY_LIMIT if said is None else said) // max(1, need)))
+        left = (MEMORY_LIMIT if said is None else said) - opened
+        return max(1, min(MOST_IN_FLIGHT, left // max(1, need - opened)))
 
     def _count(self, task: Task | None) -> None:
         """Of the progress: what a task has written, as whole units."""
@@ -261,6 +256,10 @@ def _written(column: Column, head: Job | None) -> int:
         region = rung.below(region)
         done += _nbytes(rung.target.array, region)
     return done
+
+
+def _unit_bytes(array: ArraySpec) -> int:
+    return prod(map(min, array.write_unit, array.shape)) * array.itemsize
 
 
 def _nbytes(array: ArraySpec, region: Region) -> int:

@@ -168,7 +168,7 @@ def shelves(
     """
     found: dict[Pixels, tuple[Shelf, ...]] = {}
     for pixels, (path, spec) in sources.items():
-        if spec.dtype != array.dtype or not is_exact(spec):
+        if spec.dtype != array.dtype or not _is_exact(spec):
             continue
         stored = Stored(origin=origin, path=path, array=spec, token="")
         for box, leaf, taken in pieces(pixels):
@@ -177,7 +177,7 @@ def shelves(
     return found
 
 
-def is_exact(array: ArraySpec) -> bool:
+def _is_exact(array: ArraySpec) -> bool:
     """Whether pixels come back as they were put in: bytes, compressed; other codecs may round."""
     serializer = "bytes" if array.serializer is None else array.serializer.get("name")
     return serializer == "bytes" and all(codec.get("name") == "transpose" for codec in array.filters)

@@ -153,9 +153,7 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     if pixels.shape != array.shape:
         message = f"the pixels have the shape {pixels.shape}, the array {array.shape}. Make both the same."
         raise InvalidValueError(Problem(array_path, message))
-    staged = shelves(files.identity, sources, array)
-    if not leaves_process(executor):  # what lies in memory need not be decoded
-        staged = {leaf: found for leaf, found in staged.items() if not _is_in_memory(leaf)}
+    staged = staged_parts(files.identity, sources, array, executor)
     in_flight = _in_flight(array, pixels, staged, memory_limit)
     stored = {leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)}
     arrays = StoredArrays(files)
@@ -180,6 +178,16 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     with submission(executor, arrays) as submit:
         run(tasks, submit, in_flight, settle, joined(files.identity, array_path))
     arrays.check(stored)
+
+
+def staged_parts(
+    origin: str, sources: Mapping[Pixels, tuple[str, ArraySpec]], array: ArraySpec, executor: Executor | None
+) -> Staged:
+    """What is read from where it was staged, for an array; what lies in the memory of this process is taken there."""
+    staged = shelves(origin, sources, array)
+    if leaves_process(executor):
+        return staged
+    return {leaf: found for leaf, found in staged.items() if not _is_in_memory(leaf)}
 
 
 def _task(
