@@ -7,7 +7,7 @@ same pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,7 +26,13 @@ Block: TypeAlias = NDArray[Any]
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _ENDIANS: dict[object, Literal["<", ">"]] = {"little": "<", "big": ">"}
-_KNOWN = frozenset({"blosc", "zstd", "gzip", "numcodecs.zlib"})
+_SETTINGS: dict[object, dict[str, type]] = {
+    "blosc": {"cname": str, "clevel": int, "shuffle": int, "blocksize": int},
+    "zstd": {"level": int, "checksum": bool},
+    "gzip": {"level": int},
+    "numcodecs.zlib": {"level": int},
+}
+"""The codecs that are the same in Zarr v2, v3 and numcodecs, and what is said of each."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -108,23 +114,20 @@ def _endian(serializer: FrozenMap) -> Literal["<", ">"] | None:
 
 
 def _codec(entry: FrozenMap) -> Codec | None:
+    import numcodecs
+
     name, said = entry.get("name"), entry.get("configuration", FrozenMap())
-    if name not in _KNOWN or not isinstance(said, Mapping):
+    known = _SETTINGS.get(name)
+    if known is None or not isinstance(name, str) or not isinstance(said, Mapping):
         return None
     settings: dict[str, Any] = dict(said)
     if name == "blosc":
         settings["shuffle"] = _SHUFFLES.get(settings.get("shuffle", "noshuffle"))
+    if any(type(value) is not known.get(key) for key, value in settings.items()):
+        return None
     if name == "zstd" and not settings.get("checksum"):
         settings.pop("checksum", None)  # older releases do not know it
-    if not _are_plain(settings.values()):
-        return None
-    import numcodecs
-
     try:
         return numcodecs.get_codec({"id": name.removeprefix("numcodecs."), **settings})
-    except (TypeError, ValueError):  # of settings that it does not know
+    except (TypeError, ValueError):  # of a setting that it does not know
         return None
-
-
-def _are_plain(values: Iterable[object]) -> bool:
-    return all(type(value) in (int, str, bool) for value in values)
