@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.effects.progress import can_show_bar
 from ngff_fn.records.pixels import METHODS
 from ngff_fn.views.info import format_info, info
 
@@ -239,7 +240,8 @@ def _carry_out(options: Any, edit: Callable[[Any], Any]) -> None:
         base = nf.open_ome_zarr(options.store)
         print(nf.describe(nf.diff(base, edit(base.root))))
     else:
-        print(nf.describe(nf.update(options.store, edit).plan).partition("\n")[0])
+        bar = sys.stderr.isatty() and can_show_bar()
+        print(nf.describe(nf.update(options.store, edit, progress=bar).plan).partition("\n")[0])
 
 
 def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.InvalidValueError) -> None:
