@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.effects.progress import can_show_bar
+from ngff_fn.records.pixels import METHODS
 from ngff_fn.views.info import format_info, info
 
 if TYPE_CHECKING:
@@ -73,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, "set-scale", _set_scale, "set the voxel size of every image, all in one commit")
     for axis in _SCALED:
         command.add_argument(f"--{axis}", type=float, metavar="SIZE", help=f"along {axis}, in the unit of the axis")
+    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
+
+    command = _command(commands, "pyramid", _pyramid, "make the pyramid of every image, all in one commit")
+    command.add_argument("--levels", type=int, metavar="N", help="level 0 included; if left out, as many as there are")
+    command.add_argument("--method", default="mean", choices=METHODS, help="how levels are made (%(default)s)")
     command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
     return parser
 
@@ -184,21 +191,37 @@ def _set_scale(options: Any) -> None:
     sizes = {axis: size for axis in _SCALED if (size := getattr(options, axis)) is not None}
     if not sizes:
         raise nf.InvalidValueError(nf.Problem("scale", "no size is given. Say one, such as --z 0.25."))
+    _carry_out_in_each_image(options, c.set_scale(**sizes), "a scale")
+
+
+# -- pyramid -----------------------------------------------------------------------------------------------------------
+
+
+def _pyramid(options: Any) -> None:
+    _carry_out_in_each_image(options, c.with_pyramid(options.levels, method=options.method), "a level 0")
+
+
+# -- what the commands share -------------------------------------------------------------------------------------------
+
+
+def _carry_out_in_each_image(options: Any, edit: Callable[[Any], Any], needed: str) -> None:
+    """Commit an edit of every image that has levels; the others are named."""
     base = nf.open_ome_zarr(options.store)
-    left = dict(_without_scale(base)) if not isinstance(base.root, nf.Image) else {}
+    left = dict(_without_levels(base)) if not isinstance(base.root, nf.Image) else {}
     for path, message in left.items():
         print(f"{path}: {message} It is left as it is.")
     if len(left) == len(nf.positions(base.root)):
-        raise nf.NotThereError(nf.Problem(options.store, "there is no image in it that has a scale. Add one first."))
+        message = f"there is no image in it that has {needed}. Add one first."
+        raise nf.NotThereError(nf.Problem(options.store, message))
 
     def is_meant(path: str, image: Any) -> bool:
         return path not in left or bool(isinstance(image, nf.Image) and image.levels)
 
-    _carry_out(options, c.each_image(c.set_scale(**sizes), where=is_meant))
+    _carry_out(options, c.each_image(edit, where=is_meant))
 
 
-def _without_scale(base: nf.Snapshot) -> Iterator[tuple[str, str]]:
-    """The positions where there is nothing to set; what is there and could not be read is refused."""
+def _without_levels(base: nf.Snapshot) -> Iterator[tuple[str, str]]:
+    """The positions where there is nothing to edit; what is there and could not be read is refused."""
     not_read: list[nf.Problem] = []
     for path, image in nf.positions(base.root):
         if isinstance(image, nf.Unread) and base.documents.of_node(path):
@@ -211,16 +234,14 @@ def _without_scale(base: nf.Snapshot) -> Iterator[tuple[str, str]]:
     _refuse(not_read, nf.NotThereError)
 
 
-# -- what the commands share -------------------------------------------------------------------------------------------
-
-
 def _carry_out(options: Any, edit: Callable[[Any], Any]) -> None:
     """Commit an edit, or print what it would do."""
     if options.dry_run:
         base = nf.open_ome_zarr(options.store)
         print(nf.describe(nf.diff(base, edit(base.root))))
     else:
-        print(nf.describe(nf.update(options.store, edit).plan).partition("\n")[0])
+        bar = sys.stderr.isatty() and can_show_bar()
+        print(nf.describe(nf.update(options.store, edit, progress=bar).plan).partition("\n")[0])
 
 
 def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.InvalidValueError) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from attrs import evolve, frozen
@@ -20,6 +20,7 @@ from tests.real_plates import images_in, pixels_in, records
 
 STORE = "plate.zarr"
 Act = Callable[[Any], Any]
+T = TypeVar("T")
 """What a writer does to a store, which may be given by a door."""
 
 
@@ -269,3 +270,14 @@ def what_is_left(trial: Trial, points: Iterable[int]) -> Iterator[Left]:
 def all_of_them() -> bool:
     """Whether every point of every point is wanted (``NGFF_FN_ALL_CRASHES=1``): that takes half an hour."""
     return bool(os.environ.get("NGFF_FN_ALL_CRASHES"))
+
+
+FIRST, PAIRS = 10, 40
+"""Where not all are wanted, each kind of commit is killed at so many points, and the next writers at so many in all."""
+
+
+def spread(points: Sequence[T], count: int) -> Sequence[T]:
+    """So many of some points, from the first to the last; all, where all are wanted."""
+    if all_of_them() or len(points) <= count:
+        return points
+    return [points[number * (len(points) - 1) // (count - 1)] for number in range(count)]

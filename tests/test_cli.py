@@ -109,7 +109,7 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    assert all(command in printed for command in ("demo", "tree", "info", "rename-wells", "set-scale"))
+    assert all(command in printed for command in ("demo", "tree", "info", "rename-wells", "set-scale", "pyramid"))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to the superuser")
@@ -197,7 +197,18 @@ def test_set_scale_reaches_every_image(kind: str, version: str, tmp_path: Path) 
     assert scales(store) == [{**each, "y": 0.25, "x": 3.0} for each in before]
 
 
-@pytest.mark.parametrize("command", [["tree"], ["info"], ["set-scale", "--z", "2"], ["rename-wells", "wells.csv"]])
+@EVERY_KIND
+def test_pyramid_reaches_every_image(kind: str, version: str, tmp_path: Path) -> None:
+    store = kind_at(tmp_path / "s.zarr", kind, version)
+    assert main(["pyramid", store, "--levels", "2", "--method", "max"]) == 0
+    found = [image for _, image in nf.positions(nf.open_ome_zarr(store).root)]
+    made = [(len(image.levels), image.method) for image in found if isinstance(image, nf.Image)]
+    assert made == [(2, "max")] * len(found)
+
+
+@pytest.mark.parametrize(
+    "command", [["tree"], ["info"], ["set-scale", "--z", "2"], ["pyramid"], ["rename-wells", "wells.csv"]]
+)
 def test_a_store_that_is_not_there_is_refused_with_the_cure(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -463,6 +474,28 @@ def test_where_no_image_has_a_scale_that_is_refused(tmp_path: Path, capsys: pyte
     nf.create(tmp_path / "s.zarr", nf.add_position(nf.empty_plate(2, 3), "A/1/0"), version="0.5")
     assert main(["set-scale", str(tmp_path / "s.zarr"), "--y", "2"]) == 1
     assert said(capsys)[0].endswith("there is no image in it that has a scale. Add one first.")
+
+
+# -- pyramid -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_pyramid_that_is_there_is_made_again(tmp_path: Path) -> None:
+    store, pixels = tmp_path / "s.zarr", np.arange(48, dtype="uint8").reshape(6, 8)
+    nf.create(store, nf.with_pyramid(nf.image_from(pixels, axes="yx"), 2, method="min"), version="0.5")
+    assert main(["pyramid", str(store), "--method", "max"]) == 0
+    np.testing.assert_array_equal(nf.to_numpy(store, "1"), pixels[1::2, 1::2])
+
+
+def test_a_pyramid_that_no_image_can_have_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = plate_at(tmp_path / "s.zarr")
+    before = nf.open_ome_zarr(store)
+    assert main(["pyramid", store]) == 1
+    assert [line.split(": ")[1] for line in said(capsys)] == ["A/1/0", "A/1/1", "B/2/0"]
+    assert main(["pyramid", store, "--levels", "2", "--dry-run"]) == 0
+    assert "+ A/1/0/1" in capsys.readouterr().out
+    assert nf.open_ome_zarr(store) == before
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,9 @@ from tests.crashes import killed_at, names_in
 from tests.plate_crashes import (
     ACTS,
     EACH_KIND_ONCE,
+    FIRST,
     KINDS,
+    PAIRS,
     STORE,
     THEN,
     State,
@@ -30,6 +32,7 @@ from tests.plate_crashes import (
     copied,
     next_writer,
     seen_in,
+    spread,
     state,
     the_one_after,
     trial_of,
@@ -39,9 +42,6 @@ from tests.plate_crashes import (
 
 pytestmark = pytest.mark.timeout(7200 if all_of_them() else 300)
 Record = Callable[[str, object], None]
-T = TypeVar("T")
-FIRST, PAIRS = 10, 40
-"""Where not all are wanted, each kind of commit is killed at so many points, and the next writers at so many in all."""
 
 
 @pytest.mark.parametrize(("version", "name"), KINDS)
@@ -96,13 +96,6 @@ def test_a_writer_killed_while_it_carries_out_what_another_left_leaves_before_or
         the_one_after(store)
         assert_nothing_is_left(store, after_next(now, THEN), where)
     record_property("points at which a writer that came after a killed one was killed", len(pairs))
-
-
-def spread(points: Sequence[T], count: int) -> Sequence[T]:
-    """So many of some points, from the first to the last; all, where all are wanted."""
-    if all_of_them() or len(points) <= count:
-        return points
-    return [points[number * (len(points) - 1) // (count - 1)] for number in range(count)]
 
 
 # --- other readers

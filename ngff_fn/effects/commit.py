@@ -15,6 +15,7 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
+from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work
 from ngff_fn.effects.stores import Address
@@ -85,7 +86,7 @@ def commit(
     plan: Plan,
     *,
     executor: Executor | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = None,
     memory_limit: int | None = None,
     durability: Durability = "power",
     atomic_pixels: bool = True,
@@ -102,9 +103,10 @@ def commit(
     executor
         Makes the pixels; the threads of this process where there is none.
     progress
-        Called with the bytes of pixels done and in total.
+        Called with the bytes of pixels done and in total; True: a bar on standard error, with an estimate of the time
+        that is left (extra ``progress``).
     memory_limit
-        Bytes of decoded pixels in flight.
+        Bytes of decoded pixels in flight; None: 256 MiB.
     durability
         ``power``: once this returns, the commit survives a power cut; ``process``: it survives the process.
     atomic_pixels
@@ -124,7 +126,7 @@ def commit(
         A plan from a snapshot that was opened for reading, a store that is read-only or fails.
     DocumentError, UnsupportedError
         Consolidated metadata, at or above what changes, that are no JSON or of an unknown kind: they are part of the
-        commit, and could not be kept true.
+        commit, and could not be kept true. A bar without the package that shows it.
 
     >>> import zarr
     >>> from ngff_fn.effects.read import open_ome_zarr
@@ -133,7 +135,7 @@ def commit(
     >>> commit(store, diff(empty, empty.root)).snapshot.version
     '0.4'
     """
-    _check_options(plan, durability)
+    _check_options(plan, durability, progress)
     is_new = plan.base.mode in ("w", "w-")
     opened = None if is_new else plan.base.origin
     address = address_of(store, opened, is_group=True, version=plan.base.version)
@@ -142,7 +144,7 @@ def commit(
         address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
         plan=plan,
         executor=executor,
-        progress=progress,
+        progress=None,
         memory_limit=memory_limit,
         durable=durability == "power",
         atomic_pixels=atomic_pixels,
@@ -150,10 +152,13 @@ def commit(
     if not plan.operations:
         return Committed(plan=plan, place=plan.base.origin)
     work = with_consolidated(work)
-    if is_new:
-        return Committed(plan=work.plan, place=plan.base.origin, moment=create_new(work))
-    clean_beside(work.address.files)
-    moment = by_documents(work) if only_documents(plan) else by_stage(work)
+    if not is_new:
+        clean_beside(work.address.files)
+    if not is_new and only_documents(plan):
+        return Committed(plan=work.plan, place=plan.base.origin, moment=by_documents(work))
+    with reported(progress) as report:
+        work = evolve(work, progress=report)
+        moment = create_new(work) if is_new else by_stage(work)
     return Committed(plan=work.plan, place=plan.base.origin, moment=moment)
 
 
@@ -244,12 +249,15 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
             return evolve(done, replays=replays)
 
 
-def _check_options(plan: Plan, durability: str) -> None:
+def _check_options(plan: Plan, durability: str, progress: object) -> None:
     if not isinstance(plan, Plan):
         message = f"{a_type(plan)} is no plan. Give what diff(snapshot, wanted) returns."
         raise WrongTypeError(Problem("plan", message))
     if not isinstance(durability, str) or durability not in ("power", "process"):
         raise InvalidValueError(Problem("durability", f"{durability!r} is neither 'power' nor 'process'."))
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        message = f"{a_type(progress)} is no function. Give one of two numbers, or True for a bar."
+        raise WrongTypeError(Problem("progress", message))
 
 
 def _check_update(edits: tuple[object, ...], timeout: object) -> None:

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from ngff_fn import kernels
 from ngff_fn.edits.regions import region_from
 from ngff_fn.effects.excerpt import excerpt, slab_region
+from ngff_fn.effects.scalars import converted, scalar
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
-from ngff_fn.frozen_json import Json
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.image import Image, level_at, level_index
 from ngff_fn.records.pixels import (
     Downsample,
     Fill,
     Given,
+    Method,
     Mosaic,
     Pixels,
     Region,
@@ -93,18 +94,18 @@ def computed(part: Pixels, dtype: np.dtype[Any], arrays: StoredArrays) -> Block:
         case Fill():
             return np.full(part.shape, scalar(part.value, dtype), dtype)
         case Stored():
-            return _converted(arrays.read(part, whole(part.shape)), dtype)
+            return converted(arrays.read(part, whole(part.shape)), dtype)
         case Given():
-            return _converted(given_block(part, whole(part.shape)), dtype)
+            return converted(given_block(part, whole(part.shape)), dtype)
         case Select(source=Stored() as stored):
-            return _converted(arrays.read(stored, slab_region(part)), dtype)
+            return converted(arrays.read(stored, slab_region(part)), dtype)
         case Select(source=Given() as given):
-            return _converted(given_block(given, slab_region(part)), dtype)
+            return converted(given_block(given, slab_region(part)), dtype)
         case Select():
             return computed(excerpt(part, whole(part.shape)), dtype, arrays)
         case Downsample():
             block = computed(part.source, dtype, arrays)
-            return _downsampled(block, part)[tuple(map(slice, part.shape))]
+            return downsampled(block, part.factors, part.method)[tuple(map(slice, part.shape))]
         case Mosaic():
             block = np.empty(part.shape, dtype)
             for box, inner in part.tiles:
@@ -114,38 +115,12 @@ def computed(part: Pixels, dtype: np.dtype[Any], arrays: StoredArrays) -> Block:
             assert_never(part)
 
 
-def _converted(block: Block, dtype: np.dtype[Any]) -> Block:
-    with np.errstate(all="ignore"):  # what wraps around or is not a number is the result, and no news
-        return block.astype(dtype, copy=False)
-
-
-def _downsampled(block: Block, level: Downsample) -> Block:
+def downsampled(block: Block, factors: tuple[int, ...], method: Method) -> Block:
+    """A block of whole windows, one level down; a method that has no meaning for the dtype is refused."""
     try:
-        return kernels.downsample(block, level.factors, level.method)
+        return kernels.downsample(block, factors, method)
     except ValueError as error:
         raise InvalidValueError(Problem("method", str(error).removeprefix("method: "))) from error
-
-
-def scalar(value: Json, dtype: np.dtype[Any]) -> Any:
-    """A value in the JSON spelling of Zarr v3 as one of a dtype; null is zero.
-
-    "Floating point: ... "NaN", "Infinity", "-Infinity" ... or a byte representation of the floating point number using
-    the base 16 encoding" (Zarr v3, fill value).
-
-    >>> [float(scalar(value, np.dtype("float16"))) for value in ("-Infinity", "NaN", "0x3c00", None)]
-    [-inf, nan, 1.0, 0.0]
-    """
-    match value:
-        case tuple() if len(value) == 2:
-            part = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else np.dtype("f8")
-            pair = np.array([scalar(item, part) for item in value])
-            return _converted(pair.view(f"c{2 * part.itemsize}"), dtype)[0]
-        case str() if value.startswith("0x"):
-            return _converted(np.frombuffer(bytes.fromhex(value[2:]), f">f{len(value) // 2 - 1}"), dtype)[0]
-        case str():
-            return _converted(np.asarray(float(value)), dtype)[()]
-        case _:
-            return _converted(np.asarray(0 if value is None else value), dtype)[()]
 
 
 def given_block(given: Given, region: Region) -> Block:

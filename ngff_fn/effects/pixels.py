@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
-import pickle
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Executor
 from math import prod
 from types import MappingProxyType
 
 import numpy as np
 
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.evaluate import scalar
 from ngff_fn.effects.excerpt import Staged, cost, excerpt, shelves
+from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, submission
+from ngff_fn.effects.scalars import scalar
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.tasks import CopyUnit, Target, Task, WriteUnit, carried, run_elsewhere
+from ngff_fn.effects.tasks import CopyUnit, Target, WriteUnit
 from ngff_fn.effects.units import stored_unit, unit_region, units, whole_units
-from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
+from ngff_fn.errors import InvalidValueError, Problem
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import (
@@ -42,7 +38,6 @@ from ngff_fn.records.snapshot import Version
 MEMORY_LIMIT = 256 * 2**20
 """Bytes of decoded pixels in flight, where the caller does not say."""
 
-WORKERS = max(2, min(4, os.cpu_count() or 1))
 MOST_IN_FLIGHT = 256
 
 
@@ -158,34 +153,41 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     if pixels.shape != array.shape:
         message = f"the pixels have the shape {pixels.shape}, the array {array.shape}. Make both the same."
         raise InvalidValueError(Problem(array_path, message))
-    leaves_process = executor is not None and not _is_threads(executor)
-    staged = shelves(files.identity, sources, array)
-    if not leaves_process:  # what lies in memory need not be decoded
-        staged = {leaf: found for leaf, found in staged.items() if not _is_in_memory(leaf)}
+    staged = staged_parts(files.identity, sources, array, executor)
     in_flight = _in_flight(array, pixels, staged, memory_limit)
     stored = {leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)}
     arrays = StoredArrays(files)
     arrays.check(stored)
-    if leaves_process:
-        _refuse_memory([files, *map(files_of, {leaf.origin for leaf in stored})])
+    if leaves_process(executor):
+        refuse_memory([files, *map(files_of, {leaf.origin for leaf in stored})])
     wanted = indices if progress is None else list(indices)
     target = Target(files=files, path=array_path, version=version, array=array)
     tasks = (_task(target, pixels, index, staged=staged, arrays=arrays, retired=retired) for index in wanted)
     size = prod(array.write_unit) * array.itemsize
     total = size * len(wanted) if isinstance(wanted, list) else 0
 
-    def report(units_done: int) -> None:
+    done = 0
+
+    def settle(*_: object) -> tuple[Task, ...]:
+        nonlocal done
+        done += size
         if progress is not None:
-            progress(units_done * size, total)
+            progress(done, total)
+        return ()
 
-    with ExitStack() as own:
-        pool = own.enter_context(ThreadPoolExecutor(WORKERS)) if executor is None else executor
-
-        def submit(task: Task) -> Future[None]:
-            return pool.submit(run_elsewhere, carried(task)) if leaves_process else pool.submit(task.run, arrays)
-
-        _run(tasks, submit, in_flight, report, joined(files.identity, array_path))
+    with submission(executor, arrays) as submit:
+        run(tasks, submit, in_flight, settle, joined(files.identity, array_path))
     arrays.check(stored)
+
+
+def staged_parts(
+    origin: str, sources: Mapping[Pixels, tuple[str, ArraySpec]], array: ArraySpec, executor: Executor | None
+) -> Staged:
+    """What is read from where it was staged, for an array; what lies in the memory of this process is taken there."""
+    staged = shelves(origin, sources, array)
+    if leaves_process(executor):
+        return staged
+    return {leaf: found for leaf, found in staged.items() if not _is_in_memory(leaf)}
 
 
 def _task(
@@ -221,38 +223,6 @@ def _is_background(part: Fill, array: ArraySpec) -> bool:
     return bool(scalar(part.value, dtype).tobytes() == scalar(array.fill_value, dtype).tobytes())
 
 
-def _run(
-    tasks: Iterable[Task | None],
-    submit: Callable[[Task], Future[None]],
-    in_flight: int,
-    report: Callable[[int], None],
-    where: str,
-) -> None:
-    """Run tasks, never more than some at a time. However this ends, none is running any more."""
-    running: deque[Future[None]] = deque()
-    started = 0
-    try:
-        for task in tasks:
-            started += 1
-            if task is not None:
-                if len(running) >= in_flight:
-                    running.popleft().result()
-                running.append(submit(task))
-            report(started - len(running))
-        while running:
-            running.popleft().result()
-            report(started - len(running))
-    except NgffError:
-        raise
-    except Exception as error:
-        message = f"the executor failed ({type(error).__name__}: {error}). Nothing was published; commit again."
-        raise StoreError(Problem(where, message)) from error
-    finally:
-        for future in running:
-            future.cancel()
-        concurrent.futures.wait(running)
-
-
 def _in_flight(array: ArraySpec, pixels: Pixels, staged: Staged, memory_limit: int | None) -> int:
     """How many tasks the memory allows at a time."""
     need = cost(pixels, array.write_unit, array.itemsize, staged)
@@ -267,16 +237,5 @@ def _unit_bytes(array: ArraySpec) -> int:
     return prod(array.write_unit) * array.itemsize
 
 
-def _is_threads(executor: Executor) -> bool:
-    """Whether its tasks run in this process and see its objects."""
-    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # is a ThreadPoolExecutor, from 3.14 on
-    return isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
-
-
 def _is_in_memory(leaf: Pixels) -> bool:
     return isinstance(leaf, Given) and isinstance(leaf.array, np.ndarray)
-
-
-def _refuse_memory(stores: Iterable[Files]) -> None:
-    for files in stores:
-        pickle.dumps(files)  # a store in memory refuses

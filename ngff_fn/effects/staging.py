@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from itertools import chain
-from math import prod
 
 from attrs import Factory, define, frozen
 
 from ngff_fn.effects.carry import carry_beside
-from ngff_fn.effects.pixels import blank_units, stage_pixels, written_units
+from ngff_fn.effects.chains import Job, Stage, stage_all
+from ngff_fn.effects.pixels import blank_units, written_units
 from ngff_fn.effects.record import Exchange, Move, Put, Step
 from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.stores import Address, Files
@@ -22,7 +22,7 @@ from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.paths import joined, parent
-from ngff_fn.records.pixels import Pixels, Region, kept_boxes, whole, without
+from ngff_fn.records.pixels import Region, kept_boxes, whole, without
 
 
 @frozen(kw_only=True, eq=False)
@@ -322,42 +322,19 @@ class _Stager:
             self.steps.retired.append(Move(source=work.at(path), target=self._place("retired")))
 
 
-def _write_pixels(
-    work: Work,
-    files: Files,
-    jobs: list[_Job],
-    *,
-    retired: frozenset[str] = frozenset(),
-) -> None:
-    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
-    total = sum(len(job.indices) * _unit_bytes(job.write.array) for job in jobs)
-    done = 0
-    for job in jobs:
-        before = done
-
-        def report(now: int, _: int, before: int = before) -> None:
-            if work.progress is not None:
-                work.progress(before + now, total)
-
-        stage_pixels(
-            files,
-            job.path,
-            work.plan.base.version,
-            job.write.array,
-            job.write.pixels,
-            job.indices,
-            sources=sources,
-            executor=work.executor,
-            progress=None if work.progress is None else report,
-            memory_limit=work.memory_limit,
-            retired=retired,
-        )
-        done += len(job.indices) * _unit_bytes(job.write.array)
-        sources[job.write.pixels] = (job.path, job.write.array)
-
-
-def _unit_bytes(array: ArraySpec) -> int:
-    return prod(array.write_unit) * array.itemsize
+def _write_pixels(work: Work, files: Files, jobs: Iterable[_Job], *, retired: frozenset[str] = frozenset()) -> None:
+    stage = Stage(
+        files=files,
+        version=work.plan.base.version,
+        executor=work.executor,
+        memory_limit=work.memory_limit,
+        progress=work.progress,
+        retired=retired,
+    )
+    stage_all(
+        stage,
+        [Job(path=job.path, array=job.write.array, pixels=job.write.pixels, indices=job.indices) for job in jobs],
+    )
 
 
 def _in_units(array: ArraySpec) -> tuple[int, ...]:

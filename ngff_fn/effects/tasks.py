@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
 import numpy as np
 from attrs import frozen
 
+from ngff_fn.effects.chunks import Block, chunk_codec
 from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stored import StoredArrays, refusal_in
@@ -32,6 +33,29 @@ class Target:
         """Where one of its write units is."""
         return joined(self.path, unit_key(self.array, self.version, index))
 
+    def write(self, index: tuple[int, ...], block: Block, arrays: StoredArrays) -> None:
+        """One of its write units, whole; there is no file where it is all fill value.
+
+        Raises
+        ------
+        StoreError
+            Naming the unit that cannot be encoded or written.
+        """
+        codec = chunk_codec(self.array)
+        try:
+            if codec is None:
+                place = tuple(slice(start, stop) for start, stop in unit_region(self.array, index))
+                arrays.writable(self.path)[place] = block
+            elif (data := codec.encode(block)) is not None:
+                self.files.write(self.key(index), data)
+            elif self.files.exists(self.key(index)):  # this task has run before, on other pixels
+                self.files.remove(self.key(index))
+        except Exception as error:
+            message = f"it cannot be encoded and written ({type(error).__name__}: {error})."
+            where = joined(self.files.identity, self.key(index))
+            problem = Problem(where, f"{message} Choose another codec, or free space.")
+            raise refusal_in(error) or StoreError(problem) from error
+
 
 @frozen(kw_only=True, eq=False)
 class WriteUnit:
@@ -41,18 +65,15 @@ class WriteUnit:
     index: tuple[int, ...]
     part: Pixels
 
+    @property
+    def files(self) -> Files:
+        """Where it writes."""
+        return self.target.files
+
     def run(self, arrays: StoredArrays) -> None:
         """Make the pixels, encode and write them."""
-        target = self.target
-        block = computed(self.part, np.dtype(target.array.dtype), arrays)
-        region = unit_region(target.array, self.index)
-        try:
-            arrays.writable(target.path)[tuple(slice(start, stop) for start, stop in region)] = block
-        except Exception as error:
-            message = f"it cannot be encoded and written ({type(error).__name__}: {error})."
-            where = joined(target.files.identity, target.key(self.index))
-            problem = Problem(where, f"{message} Choose another codec, or free space.")
-            raise refusal_in(error) or StoreError(problem) from error
+        block = computed(self.part, np.dtype(self.target.array.dtype), arrays)
+        self.target.write(self.index, block, arrays)
 
 
 @frozen(kw_only=True, eq=False)
@@ -65,6 +86,11 @@ class CopyUnit:
     source_key: str
     link: bool
 
+    @property
+    def files(self) -> Files:
+        """Where it writes."""
+        return self.target.files
+
     def run(self, arrays: StoredArrays) -> None:  # noqa: ARG002 — as any task
         """Copy or link the file."""
         files, key = self.target.files, self.target.key(self.index)
@@ -75,26 +101,8 @@ class CopyUnit:
         files.copy(self.source, self.source_key, key, link=self.link)
 
 
-Task: TypeAlias = WriteUnit | CopyUnit
-
-
-def run_elsewhere(task: Task) -> None:
-    """Run a task in a process that knows nothing but the task."""
-    task.run(StoredArrays(task.target.files))
-
-
-def carried(task: Task) -> Task:
-    """A task that can leave the process: what the caller holds of its pixels is taken along, as NumPy blocks."""
-    match task:
-        case CopyUnit():
-            return task
-        case WriteUnit():
-            return WriteUnit(target=task.target, index=task.index, part=_carried(task.part))
-        case _:
-            assert_never(task)
-
-
-def _carried(part: Pixels) -> Pixels:
+def carried_part(part: Pixels) -> Pixels:
+    """An excerpt that can leave the process: what the caller holds of its pixels is taken along, as NumPy blocks."""
     match part:
         case Fill() | Stored() | Select(source=Stored()):
             return part
@@ -103,11 +111,13 @@ def _carried(part: Pixels) -> Pixels:
         case Select(source=Given() as given):
             return Given(array=given_block(given, slab_region(part)), shape=part.shape)
         case Select():
-            return Select(source=_carried(part.source), index=part.index)
+            return Select(source=carried_part(part.source), index=part.index)
         case Downsample():
-            source = _carried(part.source)
+            source = carried_part(part.source)
             return Downsample(source=source, factors=part.factors, method=part.method, shape=part.shape)
         case Mosaic():
-            return Mosaic(background=part.background, tiles=tuple((box, _carried(inner)) for box, inner in part.tiles))
+            return Mosaic(
+                background=part.background, tiles=tuple((box, carried_part(inner)) for box, inner in part.tiles)
+            )
         case _:
             assert_never(part)

@@ -1,0 +1,268 @@
+"""Which arrays of a commit are one pyramid, and so made in one pass; the others are staged one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from math import prod
+
+from attrs import evolve, frozen
+
+from ngff_fn.effects.address import files_of
+from ngff_fn.effects.cascade import COLUMN, Assembly, Column, Cut, Part, Rung, Unit, boxes, column_part, columns, cut
+from ngff_fn.effects.excerpt import NOTHING, Staged, cost, excerpt
+from ngff_fn.effects.pixels import MEMORY_LIMIT, MOST_IN_FLIGHT, stage_pixels, staged_parts
+from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, submission
+from ngff_fn.effects.stored import StoredArrays
+from ngff_fn.effects.stores import Files
+from ngff_fn.effects.tasks import Target
+from ngff_fn.effects.units import unit_region
+from ngff_fn.errors import InvalidValueError, Problem
+from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.paths import joined
+from ngff_fn.records.pixels import Downsample, Fill, Given, Pixels, Region, Stored, leaves, pieces
+from ngff_fn.records.snapshot import Version
+
+
+@frozen(kw_only=True, eq=False)
+class Job:
+    """One array whose pixels are staged: where, what it shall contain, and which write units."""
+
+    path: str
+    array: ArraySpec
+    pixels: Pixels
+    indices: list[tuple[int, ...]]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its units are written, and there are some."""
+        grid = [-(-size // unit) for size, unit in zip(self.array.shape, self.array.write_unit, strict=True)]
+        return 0 < len(self.indices) == prod(grid)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the pixels that are written."""
+        return len(self.indices) * prod(self.array.write_unit) * self.array.itemsize
+
+
+@frozen(kw_only=True, eq=False)
+class Stage:
+    """Where pixels are staged, and how."""
+
+    files: Files
+    version: Version
+    executor: Executor | None
+    memory_limit: int | None
+    progress: Callable[[int, int], None] | None
+    retired: frozenset[str] = frozenset()
+    column: int = COLUMN
+    """Bytes of level 0 that are worth a task of their own."""
+
+
+def stage_all(stage: Stage, jobs: Sequence[Job]) -> None:
+    """Stage the pixels of arrays, in an order in which each is made of those before it: as ``stage_pixels`` does."""
+    total, done = sum(job.nbytes for job in jobs), 0
+    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
+
+    def report(now: int, _: int = 0) -> None:
+        if stage.progress is not None:
+            stage.progress(done + now, total)
+
+    for chain in _chains(jobs):
+        pending = list(chain)
+        while pending:
+            made = _in_one_pass(stage, pending, sources, report)
+            if not made:
+                made = pending[:1]
+                _by_itself(stage, pending[0], sources, report)
+            for job in made:
+                done += job.nbytes
+                sources[job.pixels] = (job.path, job.array)
+            del pending[: len(made)]
+
+
+def _by_itself(
+    stage: Stage, job: Job, sources: dict[Pixels, tuple[str, ArraySpec]], report: Callable[[int, int], None]
+) -> None:
+    stage_pixels(
+        stage.files,
+        job.path,
+        stage.version,
+        job.array,
+        job.pixels,
+        job.indices,
+        sources=sources,
+        executor=stage.executor,
+        progress=None if stage.progress is None else report,
+        memory_limit=stage.memory_limit,
+        retired=stage.retired,
+    )
+
+
+def _chains(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """Jobs in a row that are made of each other."""
+    chain: list[Job] = []
+    for job in jobs:
+        if chain and not _follows(chain[-1], job):
+            yield chain
+            chain = []
+        chain.append(job)
+    if chain:
+        yield chain
+
+
+def _follows(above: Job, job: Job) -> bool:
+    return (
+        isinstance(job.pixels, Downsample)
+        and job.array.dtype == above.array.dtype
+        and above.is_whole
+        and job.is_whole
+        and job.pixels.source == above.pixels
+    )
+
+
+def _in_one_pass(
+    stage: Stage,
+    chain: Sequence[Job],
+    sources: dict[Pixels, tuple[str, ArraySpec]],
+    report: Callable[[int], None],
+) -> Sequence[Job]:
+    """Stage the first jobs of a chain in one pass, as many as can be; none where there is nothing to be gained."""
+    head = None if isinstance(chain[0].pixels, Downsample) else chain[0]
+    below = chain if head is None else chain[1:]
+    if not below or not all(job.is_whole for job in chain):
+        return ()
+    staged: Staged = NOTHING
+    if head is not None:
+        source, unit = head.pixels, head.array.write_unit
+        if any(not isinstance(leaf, Given | Fill) for _, leaf, _ in pieces(source)):
+            return ()  # units that are stored already are copied as bytes
+    else:
+        first = chain[0]
+        source = first.pixels.source if isinstance(first.pixels, Downsample) else first.pixels
+        staged = staged_parts(stage.files.identity, sources, first.array, stage.executor)
+        if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
+            return ()  # it would be made again for each part
+        unit = _unit_of(source, staged, first.array)
+    rungs = [_rung(stage, job) for job in below]
+    return _Pass(stage, head, source, staged, unit, rungs, report).run(chain)
+
+
+def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...]:
+    """What of a level is read at a time: a chunk where it is stored, also one of a shard."""
+    chunks = {leaf.array.chunks for _, leaf, _ in pieces(source) if isinstance(leaf, Stored)}
+    chunks |= {shelf.stored.array.chunks for _, leaf, _ in pieces(source) for shelf in staged.get(leaf, ())}
+    return chunks.pop() if len(chunks) == 1 else array.write_unit
+
+
+def _rung(stage: Stage, job: Job) -> Rung:
+    target = Target(files=stage.files, path=job.path, version=stage.version, array=job.array)
+    if not isinstance(job.pixels, Downsample):  # as _chains makes sure
+        raise TypeError(job.pixels)
+    excerpt(job.pixels, unit_region(job.array, job.indices[-1]))  # refuses levels that cannot be made
+    return Rung(target=target, factors=job.pixels.factors, method=job.pixels.method)
+
+
+class _Pass:
+    """One pass over level 0."""
+
+    def __init__(  # noqa: PLR0917 — what is made of what
+        self,
+        stage: Stage,
+        head: Job | None,
+        source: Pixels,
+        staged: Staged,
+        unit: tuple[int, ...],
+        rungs: Sequence[Rung],
+        report: Callable[[int], None],
+    ) -> None:
+        self.stage, self.head, self.source, self.staged, self.report = stage, head, source, staged, report
+        self.array = rungs[0].target.array
+        limit = MEMORY_LIMIT if stage.memory_limit is None else stage.memory_limit
+        self.cut: Cut = cut(
+            source.shape, unit, rungs, itemsize=self.array.itemsize, least=stage.column, limit=limit // 4
+        )
+        self.rungs = rungs[: len(self.cut.footprints)]
+        self.part = column_part(unit, rungs[0])
+        self.done = 0
+
+    def run(self, chain: Sequence[Job]) -> Sequence[Job]:
+        """Stage everything; the jobs that were done."""
+        stage = self.stage
+        arrays = StoredArrays(stage.files)
+        stored = {leaf for leaf in leaves(self.source) if isinstance(leaf, Stored)}
+        arrays.check(leaf for leaf in stored if leaf.token)
+        if leaves_process(stage.executor):
+            refuse_memory([stage.files, *map(files_of, {leaf.origin for leaf in stored})])
+        assembly = Assembly(self.rungs)
+
+        def settle(task: Task | None, given: Part | None) -> tuple[Task, ...]:
+            unit = None if given is None else assembly.add(given)
+            self._count(task)
+            return () if unit is None else (unit,)
+
+        where = joined(stage.files.identity, self.rungs[0].target.path)
+        with submission(stage.executor, arrays) as submit:
+            run(self._columns(), submit, self._in_flight(), settle, where)
+        arrays.check(leaf for leaf in stored if leaf.token)
+        return chain[: len(self.rungs) + (self.head is not None)]
+
+    def _columns(self) -> Iterator[Column]:
+        stage, head = self.stage, self.head
+        target = None
+        if head is not None:
+            target = Target(files=stage.files, path=head.path, version=stage.version, array=head.array)
+        inside = self.cut.inside
+        column = Column(
+            box=(),
+            parts=(),
+            head=target,
+            dtype=self.array.dtype,
+            rungs=tuple(self.rungs[:inside]),
+            beyond=self.rungs[inside] if inside < len(self.rungs) else None,
+        )
+        for box in columns(self.source.shape, self.cut):
+            parts = tuple((part, excerpt(self.source, part, self.staged)) for part in boxes(box, self.part))
+            yield evolve(column, box=box, parts=parts)
+
+    def _in_flight(self) -> int:
+        """How many columns the memory allows at a time: each with a part as it is read, and what is made of it."""
+        size, said = self.array.itemsize, self.stage.memory_limit
+        read = cost(self.source, self.part, size, self.staged)
+        made = prod(map(min, self.cut.column, self.source.shape)) * size // prod(self.rungs[0].factors)
+        opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
+        need = read + 2 * made + opened
+        if said is not None and need > said:
+            message = f"one part of {self.part} and what is made of it take {need} bytes, not {said}."
+            raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make chunks smaller."))
+        left = (MEMORY_LIMIT if said is None else said) - opened
+        return max(1, min(MOST_IN_FLIGHT, left // max(1, need - opened)))
+
+    def _count(self, task: Task | None) -> None:
+        """Of the progress: what a task has written, as whole units."""
+        if isinstance(task, Column):
+            self.done += _written(task, self.head)
+        elif isinstance(task, Unit):
+            self.done += _nbytes(task.rung.target.array, unit_region(task.rung.target.array, task.index))
+        self.report(self.done)
+
+
+def _written(column: Column, head: Job | None) -> int:
+    done = 0
+    region: Region = column.box
+    if head is not None:
+        done += _nbytes(head.array, region)
+    for rung in column.rungs:
+        region = rung.below(region)
+        done += _nbytes(rung.target.array, region)
+    return done
+
+
+def _unit_bytes(array: ArraySpec) -> int:
+    return prod(map(min, array.write_unit, array.shape)) * array.itemsize
+
+
+def _nbytes(array: ArraySpec, region: Region) -> int:
+    """Of the write units of a region, as whole ones."""
+    counts = [-(-stop // size) - start // size for (start, stop), size in zip(region, array.write_unit, strict=True)]
+    return prod(max(0, count) for count in counts) * prod(array.write_unit) * array.itemsize

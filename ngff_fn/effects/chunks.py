@@ -1,0 +1,133 @@
+"""Chunks as bytes, for the commonest encodings: little or big endian numbers, and what numcodecs makes smaller.
+
+Zarr's own way to a chunk goes through an event loop and a selection, which takes as long again as the codecs. Whatever
+is encoded otherwise (shards, filters, other codecs) is left to it: for that there is no answer here. Both ways give the
+same pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+from ngff_fn.effects.scalars import scalar
+from ngff_fn.frozen_json import FrozenMap
+from ngff_fn.records.arrays import ArraySpec
+
+if TYPE_CHECKING:
+    from numcodecs.abc import Codec
+
+Block: TypeAlias = NDArray[Any]
+
+_SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
+_ENDIANS: dict[object, Literal["<", ">"]] = {"little": "<", "big": ">"}
+_SETTINGS: dict[object, dict[str, type]] = {
+    "blosc": {"cname": str, "clevel": int, "shuffle": int, "blocksize": int},
+    "zstd": {"level": int, "checksum": bool},
+    "gzip": {"level": int},
+    "numcodecs.zlib": {"level": int},
+}
+"""The codecs that are the same in Zarr v2, v3 and numcodecs, and what is said of each."""
+
+
+@frozen(kw_only=True, eq=False)
+class ChunkCodec:
+    """How the chunks of an array are bytes: numbers in C order, each codec after the one before it."""
+
+    dtype: np.dtype[Any]
+    stored: np.dtype[Any]
+    chunks: tuple[int, ...]
+    fill: Any
+    codecs: tuple[Codec, ...]
+
+    def decode(self, data: bytes | None) -> Block:
+        """The pixels of a chunk, all of it, which must not be changed; those of one that is not there are fill value.
+
+        Raises
+        ------
+        Exception
+            Whatever the codec raises, and ValueError where there are too few or too many bytes.
+        """
+        if data is None:
+            return np.full(self.chunks, self.fill, self.dtype)
+        decoded: Any = data
+        for codec in reversed(self.codecs):
+            decoded = codec.decode(decoded)
+        return np.frombuffer(decoded, self.stored).reshape(self.chunks).astype(self.dtype, copy=False)
+
+    def encode(self, block: Block) -> bytes | None:
+        """The bytes of a chunk; None where it is all fill value. One that the end of the array cuts short is padded."""
+        if self._is_fill(block):
+            return None
+        if block.shape != self.chunks:
+            padded = np.full(self.chunks, self.fill, self.stored)
+            padded[tuple(map(slice, block.shape))] = block
+            block = padded
+        encoded: Any = np.ascontiguousarray(block, self.stored)
+        for codec in self.codecs:
+            encoded = codec.encode(encoded)
+        return encoded if isinstance(encoded, bytes) else memoryview(encoded).tobytes()
+
+    def _is_fill(self, block: Block) -> bool:
+        """By bits: 0.0 and -0.0 are two values, and a NaN is what it is."""
+        bits = np.dtype((np.void, self.dtype.itemsize)) if self.dtype.kind == "c" else f"u{self.dtype.itemsize}"
+        fill = np.asarray(self.fill, self.dtype).reshape(1).view(bits)[0]
+        if not block.size or block[(0,) * block.ndim].view(bits) != fill:
+            return False
+        return bool((np.ascontiguousarray(block).view(bits) == fill).all())
+
+
+@lru_cache(maxsize=64)
+def chunk_codec(array: ArraySpec) -> ChunkCodec | None:
+    """How the chunks of an array are bytes; None where zarr has to be asked.
+
+    >>> codec = chunk_codec(ArraySpec(shape=(5,), dtype="uint16", chunks=(4,)))
+    >>> codec.decode(codec.encode(np.array([1, 2, 3, 4], "uint16")))
+    array([1, 2, 3, 4], dtype=uint16)
+    >>> print(chunk_codec(ArraySpec(shape=(8,), dtype="uint16", chunks=(4,), shards=(8,))))
+    None
+    """
+    endian: Literal["<", ">"] | None = "<" if array.serializer is None else _endian(array.serializer)
+    codecs = list(map(_codec, array.compressors))
+    if array.shards is not None or array.filters or endian is None or None in codecs or not array.shape:
+        return None
+    dtype = np.dtype(array.dtype)
+    return ChunkCodec(
+        dtype=dtype,
+        stored=dtype.newbyteorder(endian),
+        chunks=array.chunks,
+        fill=scalar(array.fill_value, dtype),
+        codecs=tuple(codec for codec in codecs if codec is not None),
+    )
+
+
+def _endian(serializer: FrozenMap) -> Literal["<", ">"] | None:
+    configuration = serializer.get("configuration", FrozenMap())
+    if serializer.get("name") != "bytes" or not isinstance(configuration, Mapping) or configuration.keys() - {"endian"}:
+        return None
+    return _ENDIANS.get(configuration.get("endian", "little"))
+
+
+def _codec(entry: FrozenMap) -> Codec | None:
+    import numcodecs
+
+    name, said = entry.get("name"), entry.get("configuration", FrozenMap())
+    known = _SETTINGS.get(name)
+    if known is None or not isinstance(name, str) or not isinstance(said, Mapping):
+        return None
+    settings: dict[str, Any] = dict(said)
+    if name == "blosc":
+        settings["shuffle"] = _SHUFFLES.get(settings.get("shuffle", "noshuffle"))
+    if any(type(value) is not known.get(key) for key, value in settings.items()):
+        return None
+    if name == "zstd" and not settings.get("checksum"):
+        settings.pop("checksum", None)  # older releases do not know it
+    try:
+        return numcodecs.get_codec({"id": name.removeprefix("numcodecs."), **settings})
+    except (TypeError, ValueError):  # of a setting that it does not know
+        return None

@@ -1,0 +1,107 @@
+"""Tasks on any executor: never more than some at a time, and none is running any more however it ends."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeAlias, assert_never
+
+from attrs import evolve
+
+from ngff_fn.effects.cascade import Column, Unit
+from ngff_fn.effects.stored import StoredArrays
+from ngff_fn.effects.stores import Files
+from ngff_fn.effects.tasks import CopyUnit, WriteUnit, carried_part
+from ngff_fn.errors import NgffError, Problem, StoreError
+
+WORKERS = max(2, min(4, os.cpu_count() or 1))
+
+Task: TypeAlias = WriteUnit | CopyUnit | Column | Unit
+Submit: TypeAlias = Callable[[Task], "Future[Any]"]
+Settle: TypeAlias = Callable[[Task | None, Any], Iterable[Task]]
+"""Takes a task that is done (None: one that had nothing to do) and what it gave; says which come of it."""
+
+
+def leaves_process(executor: Executor | None) -> bool:
+    """Whether tasks run where nothing but they themselves is known."""
+    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())  # is a ThreadPoolExecutor, from 3.14 on
+    return executor is not None and not (
+        isinstance(executor, ThreadPoolExecutor) and not isinstance(executor, interpreters)
+    )
+
+
+def refuse_memory(stores: Iterable[Files]) -> None:
+    """A store in memory is seen by the threads of this process only, and says so."""
+    for files in stores:
+        pickle.dumps(files)
+
+
+def run_elsewhere(task: Task) -> Any:
+    """Run a task in a process that knows nothing but the task."""
+    return task.run(StoredArrays(task.files))
+
+
+def carried(task: Task) -> Task:
+    """A task that can leave the process: what the caller holds of its pixels is taken along, as NumPy blocks."""
+    match task:
+        case CopyUnit() | Unit():
+            return task
+        case WriteUnit():
+            return evolve(task, part=carried_part(task.part))
+        case Column():
+            return evolve(task, parts=tuple((box, carried_part(part)) for box, part in task.parts))
+        case _:
+            assert_never(task)
+
+
+@contextmanager
+def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Submit]:
+    """How tasks are handed over: to the executor, or to a few threads of this process that end with this."""
+    if executor is not None and leaves_process(executor):
+        yield lambda task: executor.submit(run_elsewhere, carried(task))
+    elif executor is not None:
+        yield lambda task: executor.submit(task.run, arrays)
+    else:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            yield lambda task: pool.submit(task.run, arrays)
+
+
+def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Settle, where: str) -> None:
+    """Run tasks, and those that come of them; what they give is settled in their order.
+
+    Raises
+    ------
+    StoreError
+        Where the executor fails; what a task refuses is raised as it is.
+    """
+    running: deque[tuple[Task, Future[Any]]] = deque()
+
+    def settle_first() -> None:
+        task, future = running.popleft()
+        running.extend((more, submit(more)) for more in settle(task, future.result()))
+
+    try:
+        for task in tasks:
+            if task is None:
+                settle(None, None)
+                continue
+            while len(running) >= in_flight:
+                settle_first()
+            running.append((task, submit(task)))
+        while running:
+            settle_first()
+    except NgffError:
+        raise
+    except Exception as error:
+        message = f"the executor failed ({type(error).__name__}: {error}). Nothing was published; commit again."
+        raise StoreError(Problem(where, message)) from error
+    finally:
+        futures = [future for _, future in running]
+        for future in futures:
+            future.cancel()
+        concurrent.futures.wait(futures)

@@ -1,0 +1,136 @@
+"""Chunks that are encoded without zarr are what zarr reads, and what zarr wrote is decoded to the same pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from attrs import evolve
+from numpy.typing import NDArray
+
+from ngff_fn import codecs
+from ngff_fn.effects.chunks import chunk_codec
+from ngff_fn.effects.units import unit_key
+from ngff_fn.frozen_json import FrozenMap, Json
+from ngff_fn.records.arrays import DTYPES, ArraySpec
+from ngff_fn.records.axes import axes_from
+from ngff_fn.records.image import Level
+from ngff_fn.records.pixels import fill
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.arrays_in_stores import Home
+
+
+def compressor(name: str, **configuration: Json) -> FrozenMap:
+    return FrozenMap({"name": name, "configuration": FrozenMap(configuration)})
+
+
+COMPRESSORS: dict[str, tuple[FrozenMap, ...]] = {
+    "none": (),
+    **{
+        f"blosc {shuffle}": (compressor("blosc", cname="lz4", clevel=3, shuffle=shuffle, blocksize=0),)
+        for shuffle in ("noshuffle", "shuffle", "bitshuffle")
+    },
+    "zstd": (compressor("zstd", level=3, checksum=False),),
+    "gzip": (compressor("gzip", level=1),),
+}
+BIG = FrozenMap({"name": "bytes", "configuration": FrozenMap({"endian": "big"})})
+SHAPE, CHUNKS = (5, 7), (2, 4)
+
+
+def stored(array: ArraySpec, version: Version, values: NDArray[Any]) -> Home:
+    """A store with the array, written by zarr."""
+    home = Home(version=version)
+    level = Level(path="0", scale=(1.0, 1.0), array=array, pixels=fill(array.shape))
+    for name, text in codecs.encode_array(level, axes_from("yx"), version).items():
+        home.files.write(f"0/{name}", text)
+    with np.errstate(all="ignore"):
+        zarr.open_array(home.store, path="0", mode="r+")[...] = values
+    return home
+
+
+def values_of(dtype: str) -> NDArray[Any]:
+    chance = np.random.default_rng(0)
+    bits = chance.integers(0, 256, np.prod(SHAPE) * np.dtype(dtype).itemsize, "uint8")
+    return bits.view(dtype).reshape(SHAPE) if dtype != "bool" else (bits > 127).reshape(SHAPE)
+
+
+def boxes() -> Iterator[tuple[tuple[int, int], tuple[slice, slice]]]:
+    for row, column in product(range(3), range(2)):
+        yield (row, column), (slice(2 * row, 2 * row + 2), slice(4 * column, 4 * column + 4))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", COMPRESSORS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_both_ways_give_the_same_pixels(dtype: str, name: str, version: Version) -> None:
+    values = values_of(dtype)
+    for serializer in (None, BIG) if np.dtype(dtype).itemsize > 1 else (None,):
+        array = ArraySpec(
+            shape=SHAPE, dtype=dtype, chunks=CHUNKS, compressors=COMPRESSORS[name], serializer=serializer
+        )  # fmt: skip
+        codec, home = chunk_codec(array), stored(array, version, values)
+        assert codec is not None
+        written = home.chunks("0")
+        assert len(written) == 6
+        for index, place in boxes():
+            block, key = values[place], unit_key(array, version, index)
+            read = codec.decode(written[key])[tuple(map(slice, block.shape))]
+            assert (read.dtype, read.tobytes()) == (block.dtype, block.tobytes())
+            encoded = codec.encode(block)
+            assert encoded is not None
+            home.files.write(f"0/{key}", encoded)
+        assert home.values("0").astype(dtype).tobytes() == values.tobytes()  # zarr keeps the order of bytes
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill_value"),
+    [("uint16", 0), ("uint16", 7), ("bool", True), ("float32", 0.0), ("float32", "NaN"), ("float64", "-Infinity"),
+     ("complex64", (0.0, 0.0)), ("int8", -3)],
+)  # fmt: skip
+def test_a_chunk_of_fill_value_is_no_bytes_and_no_bytes_are_fill_value(dtype: str, fill_value: Any) -> None:
+    codec = chunk_codec(ArraySpec(shape=SHAPE, dtype=dtype, chunks=CHUNKS, fill_value=fill_value))
+    assert codec is not None
+    blank = codec.decode(None)
+    assert blank.shape == CHUNKS
+    assert codec.encode(blank) is None
+    assert codec.encode(blank[:1, :3]) is None
+    other = blank.copy()
+    other[0, 1] = 1
+    assert (codec.encode(other) is None) == (fill_value is True)
+
+
+def test_a_zero_with_a_sign_is_not_the_fill_value() -> None:
+    codec = chunk_codec(ArraySpec(shape=SHAPE, dtype="float32", chunks=CHUNKS, fill_value=0.0))
+    assert codec is not None
+    encoded = codec.encode(np.full(CHUNKS, -0.0, "float32"))
+    assert encoded is not None
+    assert np.signbit(codec.decode(encoded)).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shards": (4, 8)},
+        {"filters": (FrozenMap({"name": "transpose", "configuration": FrozenMap({"order": (1, 0)})}),)},
+        {"serializer": compressor("numcodecs.pcodec", level=8)},
+        {"compressors": (compressor("crc32c"),)},
+        {"compressors": (compressor("blosc", cname="zstd", clevel=1, shuffle="sideways", blocksize=0),)},
+        {"compressors": (compressor("zstd", level="high"),)},
+        {"compressors": (compressor("numcodecs.lz4", acceleration=1), compressor("unheard-of"))},
+    ],
+    ids=str,
+)
+def test_what_is_encoded_otherwise_is_left_to_zarr(changes: dict[str, Any]) -> None:
+    assert chunk_codec(evolve(ArraySpec(shape=SHAPE, dtype="uint16", chunks=CHUNKS), **changes)) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", b"\x02\x01\x02\x02" + b"\xff" * 60])
+def test_damage_is_an_error_of_the_codec(damage: bytes) -> None:
+    codec = chunk_codec(ArraySpec(shape=SHAPE, dtype="uint16", chunks=CHUNKS))
+    assert codec is not None
+    with pytest.raises((ValueError, RuntimeError, SystemError)):
+        codec.decode(damage)
