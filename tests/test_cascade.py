@@ -62,16 +62,16 @@ def encodings(draw: st.DrawFn, shape: Shape, dtype: str, version: Version) -> Ar
 
 @st.composite
 def pyramids(draw: st.DrawFn, source: Pixels, dtype: str, version: Version) -> list[tuple[ArraySpec, Pixels]]:
-    """One to four levels below a recipe, each with chunks of its own, some with the floor of sizes as their shape."""
+    """One to four levels below a recipe, each with chunks of its own, some smaller than they could be."""
     method = draw(st.sampled_from(METHODS))
     found: list[tuple[ArraySpec, Pixels]] = []
     for _ in range(draw(st.integers(1, 4))):
         factors = tuple(draw(st.integers(1, 3)) for _ in source.shape)
         if set(factors) == {1}:
             continue
-        floor = draw(st.booleans())
+        less = draw(st.sampled_from([0, 0, 1, 5]))  # as the floor of a size is, or less than that
         sizes = zip(source.shape, factors, strict=True)
-        shape = tuple(max(1, size // factor) if floor else -(-size // factor) for size, factor in sizes)
+        shape = tuple(max(1, -(-size // factor) - less) for size, factor in sizes)
         source = downsample(source, factors, method, shape)
         found.append((draw(encodings(shape, dtype, version)), source))
     return found

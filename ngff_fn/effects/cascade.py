@@ -38,9 +38,9 @@ class Rung:
     method: Method
 
     def below(self, region: Region) -> Region:
-        """What a region of the level above gives; it begins where a window begins."""
+        """What a region of the level above gives, as far as the level goes; it begins where a window begins."""
         return tuple(
-            (start // factor, min(-(-stop // factor), size))
+            (min(start // factor, size), min(-(-stop // factor), size))
             for (start, stop), factor, size in zip(region, self.factors, self.target.array.shape, strict=True)
         )
 
