@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "pyramid", _pyramid, "make the pyramid of every image, all in one commit")
     command.add_argument("--levels", type=int, metavar="N", help="level 0 included; if left out, as many as there are")
-    command.add_argument("--method", default="mean", choices=METHODS, help="how levels are made (%(default)s)")
+    methods = f"one of {', '.join(METHODS)}; mean, if left out"
+    command.add_argument("--method", default="mean", choices=METHODS, metavar="METHOD", help=methods)
     command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
     return parser
 

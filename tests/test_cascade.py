@@ -199,6 +199,29 @@ def test_a_part_that_takes_more_than_the_memory_limit_is_refused_before_anything
     assert home.chunks("1") == home.chunks("2") == {}
 
 
+@pytest.mark.parametrize(
+    ("shape", "chunks", "below", "factors", "limit"),
+    [
+        ((400, 400), (101, 101), (51, 51), (2, 2), 80_000),  # a column would be nearly the whole image
+        ((4, 4096), (4, 64), (4, 64), (1, 2), 2 * 1100),  # of seven levels the units of all are too much
+        ((256, 256), (256, 256), (16, 16), (2, 2), 3 * 2**16),  # a large chunk feeds many small ones
+    ],
+)
+def test_what_does_not_fit_into_the_memory_in_one_pass_is_made_in_several(
+    shape: Shape, chunks: Shape, below: Shape, factors: Shape, limit: int
+) -> None:
+    home, values = Home(), counted(shape)
+    base, jobs = home.create("base", spec(shape, chunks), values), list[Job]()
+    source: Pixels = base
+    for number in range(1, 7 if shape[0] == 4 else 3):
+        size = tuple(-(-size // factor) for size, factor in zip(source.shape, factors, strict=True))
+        source = downsample(source, factors, "mean", size)
+        jobs.append(job(home, str(number), spec(size, below), source))
+    stage_all(stage_of(home, memory_limit=limit), jobs)
+    for each in jobs:
+        np.testing.assert_array_equal(home.values(each.path), meaning(each.pixels, "uint16", {base: values}))
+
+
 def test_a_level_larger_than_what_it_is_made_of_is_refused() -> None:
     home = Home()
     base = home.create("base", spec((8, 8), (4, 4)), counted((8, 8)))

@@ -220,14 +220,15 @@ def cut(shape: Shape, unit: Shape, rungs: Sequence[Rung], *, itemsize: int, leas
     least
         Bytes of level 0 up to which columns are made larger, so that more levels are written in them.
     limit
-        Bytes that a column may have so that a level is made in this pass; level 1 always is.
+        Bytes that a column may have so that a level is made in this pass: perhaps none is.
     """
+    limit = max(limit, _bytes(unit, shape, itemsize))
     column, factors = unit, (1,) * len(shape)
     footprints: list[Shape] = []  # of the write units of each level, in elements of level 0
     for rung in rungs:
         factors = tuple(map(mul, factors, rung.factors))
         wider = tuple(map(lcm, column, factors))  # so that windows of that level begin where columns begin
-        if footprints and _bytes(wider, shape, itemsize) > limit:
+        if _bytes(wider, shape, itemsize) > limit:
             break
         column = wider
         footprints.append(tuple(map(mul, factors, rung.target.array.write_unit)))
@@ -236,7 +237,7 @@ def cut(shape: Shape, unit: Shape, rungs: Sequence[Rung], *, itemsize: int, leas
         wider = tuple(map(lcm, column, footprint))
         may_wait = _divides(column, footprint, shape)  # until all columns of its write units are made
         most = min(least, limit) if may_wait else limit
-        if not _divides(footprint, column, shape) and (inside or may_wait) and _bytes(wider, shape, itemsize) > most:
+        if not _divides(footprint, column, shape) and _bytes(wider, shape, itemsize) > most:
             break
         column, inside = wider, inside + 1
     levels = inside

@@ -17,7 +17,6 @@ from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import Target
 from ngff_fn.effects.units import unit_region
-from ngff_fn.errors import InvalidValueError, Problem
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Downsample, Fill, Given, Pixels, Region, Stored, leaves, pieces
@@ -57,6 +56,11 @@ class Stage:
     retired: frozenset[str] = frozenset()
     column: int = COLUMN
     """Bytes of level 0 that are worth a task of their own."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes of decoded pixels in flight."""
+        return MEMORY_LIMIT if self.memory_limit is None else self.memory_limit
 
 
 def stage_all(stage: Stage, jobs: Sequence[Job]) -> None:
@@ -144,8 +148,24 @@ def _in_one_pass(
         if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
             return ()  # it would be made again for each part
         unit = _unit_of(source, staged, first.array)
+    level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit)
     rungs = [_rung(stage, job) for job in below]
-    return _Pass(stage, head, source, staged, unit, rungs, report).run(chain)
+    for count in range(len(rungs), 0, -1):  # where units of all levels do not fit into the memory, those of some do
+        one_pass = _Pass(level_0, rungs[:count], report)
+        if one_pass.rungs and one_pass.need <= stage.limit:
+            return one_pass.run(chain)
+    return ()
+
+
+@frozen(kw_only=True, eq=False)
+class _Level0:
+    """What a pass goes over: where it is written (``head``), or what is read, and how much of it at a time."""
+
+    stage: Stage
+    head: Job | None
+    pixels: Pixels
+    staged: Staged
+    unit: tuple[int, ...]
 
 
 def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...]:
@@ -166,25 +186,28 @@ def _rung(stage: Stage, job: Job) -> Rung:
 class _Pass:
     """One pass over level 0."""
 
-    def __init__(  # noqa: PLR0917 — what is made of what
-        self,
-        stage: Stage,
-        head: Job | None,
-        source: Pixels,
-        staged: Staged,
-        unit: tuple[int, ...],
-        rungs: Sequence[Rung],
-        report: Callable[[int], None],
-    ) -> None:
-        self.stage, self.head, self.source, self.staged, self.report = stage, head, source, staged, report
+    def __init__(self, level_0: _Level0, rungs: Sequence[Rung], report: Callable[[int], None]) -> None:
+        self.stage, self.head, self.report = level_0.stage, level_0.head, report
+        self.source, self.staged = level_0.pixels, level_0.staged
         self.array = rungs[0].target.array
-        limit = MEMORY_LIMIT if stage.memory_limit is None else stage.memory_limit
+        size = self.array.itemsize
         self.cut: Cut = cut(
-            source.shape, unit, rungs, itemsize=self.array.itemsize, least=stage.column, limit=limit // 4
+            self.source.shape, level_0.unit, rungs, itemsize=size, least=self.stage.column, limit=self.stage.limit // 4
         )
         self.rungs = rungs[: len(self.cut.footprints)]
-        self.part = column_part(unit, rungs[0])
+        self.part = column_part(level_0.unit, rungs[0])
+        self.opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
+        column = prod(map(min, self.cut.column, self.source.shape)) * size
+        read = cost(self.source, self.part, size, self.staged)
+        if leaves_process(self.stage.executor) and any(isinstance(leaf, Given) for leaf in leaves(self.source)):
+            read += column  # which a task carries
+        self.column = read + 2 * (column // prod(rungs[0].factors))
         self.done = 0
+
+    @property
+    def need(self) -> int:
+        """Bytes of one column and what is made of it, and of the units that are put together."""
+        return self.column + self.opened
 
     def run(self, chain: Sequence[Job]) -> Sequence[Job]:
         """Stage everything; the jobs that were done."""
@@ -226,17 +249,8 @@ class _Pass:
             yield evolve(column, box=box, parts=parts)
 
     def _in_flight(self) -> int:
-        """How many columns the memory allows at a time: each with a part as it is read, and what is made of it."""
-        size, said = self.array.itemsize, self.stage.memory_limit
-        read = cost(self.source, self.part, size, self.staged)
-        made = prod(map(min, self.cut.column, self.source.shape)) * size // prod(self.rungs[0].factors)
-        opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
-        need = read + 2 * made + opened
-        if said is not None and need > said:
-            message = f"one part of {self.part} and what is made of it take {need} bytes, not {said}."
-            raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make chunks smaller."))
-        left = (MEMORY_LIMIT if said is None else said) - opened
-        return max(1, min(MOST_IN_FLIGHT, left // max(1, need - opened)))
+        """How many columns the memory allows at a time."""
+        return max(1, min(MOST_IN_FLIGHT, (self.stage.limit - self.opened) // max(1, self.column)))
 
     def _count(self, task: Task | None) -> None:
         """Of the progress: what a task has written, as whole units."""
