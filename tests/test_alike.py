@@ -169,7 +169,7 @@ def _read_in_part(text: bytes, version: Version) -> bool:
     return True
 
 
-LABELS = ("x", "é", "", " ", "DAPI", "]}, {", "a, b", "{}", "label", "\u2028", "x" * 300)
+LABELS = ("x", "\x7f", "é", "", " ", "DAPI", "]}, {", "a, b", "{}", "label", "\u2028", "x" * 300)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
