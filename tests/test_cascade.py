@@ -230,6 +230,19 @@ def test_a_level_larger_than_what_it_is_made_of_is_refused() -> None:
         stage_all(stage_of(home), jobs)
 
 
+def test_a_column_beyond_the_end_of_a_level_gives_nothing_to_the_next_one() -> None:
+    home, values = Home(), counted((12, 4))
+    first = given(values)
+    second = downsample(first, (2, 2), "mean", (1, 2))  # of six rows the first
+    third = downsample(second, (3, 1), "mean", (1, 2))
+    jobs = [
+        job(home, str(number), spec(pixels.shape, (1, 2)), pixels)
+        for number, pixels in enumerate((first, second, third))
+    ]
+    stage_all(stage_of(home, column=0), jobs)
+    np.testing.assert_array_equal(home.values("2"), meaning(third, "uint16", {}))
+
+
 def test_damage_in_level_0_is_named() -> None:
     home = Home()
     base = home.create("base", spec((8, 8), (4, 4)), counted((8, 8)))

@@ -38,9 +38,12 @@ class Rung:
     method: Method
 
     def below(self, region: Region) -> Region:
-        """What a region of the level above gives, as far as the level goes; it begins where a window begins."""
+        """What a region of the level above gives, as far as the level goes: nothing, where it is empty itself.
+
+        It begins where a window begins.
+        """
         return tuple(
-            (min(start // factor, size), min(-(-stop // factor), size))
+            (min(start // factor, size), min(-(-stop // factor) if start < stop else start // factor, size))
             for (start, stop), factor, size in zip(region, self.factors, self.target.array.shape, strict=True)
         )
 
