@@ -6,7 +6,6 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -267,4 +266,4 @@ def test_units_of_fill_value_are_not_there() -> None:
     base = home.create("base", spec((32, 32), (4, 4)), values)
     stage_all(stage_of(home, column=0), halved(home, base, (4, 4), 2))
     assert [len(home.chunks(level)) for level in ("1", "2")] == [1, 1]
-    assert prod(home.values("1").shape) == 256
+    assert home.values("1")[:2, :2].tolist() == [[9, 9], [9, 9]]

@@ -149,7 +149,7 @@ def _in_one_pass(
             return ()  # it would be made again for each part
         unit = _unit_of(source, staged, first.array)
     level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit)
-    rungs = [_rung(stage, job) for job in below]
+    rungs = [_rung(stage, job, job.pixels) for job in below if isinstance(job.pixels, Downsample)]  # all of them
     for count in range(len(rungs), 0, -1):  # where units of all levels do not fit into the memory, those of some do
         one_pass = _Pass(level_0, rungs[:count], report)
         if one_pass.rungs and one_pass.need <= stage.limit:
@@ -175,12 +175,10 @@ def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...
     return chunks.pop() if len(chunks) == 1 else array.write_unit
 
 
-def _rung(stage: Stage, job: Job) -> Rung:
+def _rung(stage: Stage, job: Job, level: Downsample) -> Rung:
     target = Target(files=stage.files, path=job.path, version=stage.version, array=job.array)
-    if not isinstance(job.pixels, Downsample):  # as _chains makes sure
-        raise TypeError(job.pixels)
-    excerpt(job.pixels, unit_region(job.array, job.indices[-1]))  # refuses levels that cannot be made
-    return Rung(target=target, factors=job.pixels.factors, method=job.pixels.method)
+    excerpt(level, unit_region(job.array, job.indices[-1]))  # refuses levels that cannot be made
+    return Rung(target=target, factors=level.factors, method=level.method)
 
 
 class _Pass:
