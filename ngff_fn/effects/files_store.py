@@ -62,7 +62,7 @@ class FilesStore(Store):
             and self.guard == other.guard
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # as Python says that what is compared so has no hash
 
     def __repr__(self) -> str:
         return f"FilesStore({self.files.identity!r})"

@@ -233,9 +233,5 @@ def _in_flight(array: ArraySpec, pixels: Pixels, staged: Staged, memory_limit: i
     return max(1, min(MOST_IN_FLIGHT, (MEMORY_LIMIT if memory_limit is None else memory_limit) // max(1, need)))
 
 
-def _unit_bytes(array: ArraySpec) -> int:
-    return prod(array.write_unit) * array.itemsize
-
-
 def _is_in_memory(leaf: Pixels) -> bool:
     return isinstance(leaf, Given) and isinstance(leaf.array, np.ndarray)
