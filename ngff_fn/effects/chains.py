@@ -9,7 +9,7 @@ from math import prod
 from attrs import evolve, frozen
 
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.cascade import COLUMN, Assembly, Column, Cut, Part, Rung, Unit, boxes, column_part, columns, cut
+from ngff_fn.effects.columns import COLUMN, Assembly, Column, Cut, Part, Rung, Unit, boxes, column_part, columns, cut
 from ngff_fn.effects.excerpt import NOTHING, Staged, cost, excerpt
 from ngff_fn.effects.pixels import MEMORY_LIMIT, MOST_IN_FLIGHT, stage_pixels, staged_parts
 from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, submission

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, assert_never
 
 from attrs import evolve
 
-from ngff_fn.effects.cascade import Column, Unit
+from ngff_fn.effects.columns import Column, Unit
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, WriteUnit, carried_part
