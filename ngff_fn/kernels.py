@@ -22,9 +22,9 @@ Array: TypeAlias = NDArray[Any]
 Window: TypeAlias = tuple[int, ...]
 Kernel: TypeAlias = Callable[[Array, Window], Array]
 
-SLAB = 2**18
-"""Elements of a block that are worked on at once. Temporaries are three slabs at most, 6 MiB (12 MiB for complex128),
-whatever the size of the block; only a single window that is larger than a slab takes more."""
+SLAB = 2**20
+"""Bytes of a block that are worked on at once. Temporaries are six slabs at most, whatever the size of the block; only
+a single window that is larger than a slab takes more."""
 
 NETWORK = 64
 """Windows of up to so many elements are sorted by a network of minima and maxima, larger ones by ``np.sort``."""
@@ -76,7 +76,7 @@ def downsample(block: Array, factors: tuple[int, ...], method: Method) -> Array:
     with np.errstate(all="ignore"):  # what overflows or is not a number is the result, and no news
         for source, target, window in _boxes(block.shape, factors):
             values, made = block[source], result[target]
-            for slab in _slabs(made.shape, window):
+            for slab in _slabs(made.shape, window, SLAB // block.itemsize):
                 taken = values[tuple(slice(s.start * n, s.stop * n) for s, n in zip(slab, window, strict=True))]
                 made[slab] = kernel(taken.astype(dtype, copy=False), window)
                 if method != "stride":
@@ -117,9 +117,9 @@ def _boxes(shape: Window, factors: Window) -> Iterator[tuple[tuple[slice, ...], 
         yield tuple(part[0] for part in box), tuple(part[1] for part in box), tuple(part[2] for part in box)
 
 
-def _slabs(shape: Window, window: Window) -> Iterator[tuple[slice, ...]]:
-    """Boxes that cover ``shape``, counted in windows, and hold ``SLAB`` elements at most; last axes are kept whole."""
-    budget = max(1, SLAB // prod(window))
+def _slabs(shape: Window, window: Window, most: int) -> Iterator[tuple[slice, ...]]:
+    """Boxes that cover ``shape``, counted in windows, and hold ``most`` elements; last axes are kept whole."""
+    budget = max(1, most // prod(window))
     cuts: list[list[slice]] = []
     for size in reversed(shape):
         step = min(size, budget)
@@ -154,6 +154,8 @@ def _mean(slab: Array, window: Window) -> Array:
         return (total / count).astype(dtype)
     accumulator = _accumulator(dtype, count)
     if accumulator is not None:
+        if window[-1] == 2 and slab.strides[-1] == dtype.itemsize < 8:
+            slab, window = _neighbours_added(slab), (*window[:-1], 1)
         return _rounded(_reduced(np.add, slab, window, accumulator), count).astype(dtype)
     # No integer holds the sum of 64-bit numbers. Sums of quotients and of remainders do: the mean is in range, so
     # where a sum of quotients wraps around on its way, the carry brings it back.
@@ -169,6 +171,19 @@ def _mean(slab: Array, window: Window) -> Array:
     rest += (odd - carry) * number
     mean: Array = whole - odd + _rounded(rest, count)
     return mean
+
+
+def _neighbours_added(slab: Array) -> Array:
+    """Along the last axis two integers become their sum, of twice the size: they are taken as the halves of one.
+
+    So NumPy goes over whole rows; to add every second number to every other takes it longer.
+    """
+    bits = 8 * slab.itemsize
+    both = slab.view(f"{slab.dtype.kind}{2 * slab.itemsize}")
+    number = both.dtype.type
+    one: Array = both & number(2**bits - 1) if slab.dtype.kind == "u" else (both << number(bits)) >> number(bits)
+    one += both >> number(bits)
+    return one
 
 
 def _accumulator(dtype: np.dtype[Any], count: int) -> np.dtype[Any] | None:

@@ -231,11 +231,11 @@ def test_the_layout_in_memory_does_not_show(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", ["?", "u2", "i8", "f4"])
 def test_blocks_of_many_slabs_are_the_same_as_their_parts(method: Method, dtype: str) -> None:
-    block = np.random.default_rng(3).integers(0, 9, (3, 401, 403)).astype(dtype)
-    assert block.size > SLAB
+    block = np.random.default_rng(3).integers(0, 9, (3, 801, 503)).astype(dtype)
+    assert block.nbytes > SLAB
     whole = downsample(block, (2, 2, 2), method)
-    for row, column in product(range(0, 401, 150), range(0, 403, 202)):
-        part = downsample(block[:, row : row + 150, column : column + 202], (2, 2, 2), method)
+    for row, column in product(range(0, 801, 300), range(0, 503, 252)):
+        part = downsample(block[:, row : row + 300, column : column + 252], (2, 2, 2), method)
         height, width = part.shape[1:]
         assert same_bytes(whole[:, row // 2 : row // 2 + height, column // 2 : column // 2 + width].copy(), part)
 
@@ -269,14 +269,14 @@ def test_factors_of_one_return_the_block_itself() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", ["u1", "i8", "f4"])
 def test_temporaries_are_bounded_whatever_the_size_of_the_block(method: Method, dtype: str) -> None:
-    block = np.ones((8, 1024, 512), dtype)
+    block = np.ones((16, 1024, 512), dtype)
     tracemalloc.start()
     try:
         made = downsample(block, (2, 2, 2), method)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak - made.nbytes <= 3 * 8 * SLAB + 2**16
+    assert peak - made.nbytes <= 6 * SLAB
 
 
 @pytest.mark.parametrize("count", range(1, 13))
