@@ -223,8 +223,8 @@ def test_the_bytes_are_the_same_by_any_executor(tmp_path: Path, version: Version
     with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(5) as five:
         for name, executor in (("own", None), ("one", one), ("five", five), ("now", Now()), ("processes", processes)):
             home = Home(tmp_path / name, version)
-            home.create("19", array, compressors="auto")
-            home.create("10", below, compressors="auto")
+            home.create("19", array)
+            home.create("10", below)
             base = home.create("base", spec((19, 21), (5, 5)), counted((19, 21)))
             data = given(Watched(np.random.default_rng(1).random((1, 19, 6), "float32")), (19, 6))
             pixels = mosaic(base, [(((0, 19), (3, 9)), data)])

@@ -1,14 +1,18 @@
-"""Chunks as bytes, for the commonest encodings: little or big endian numbers, and what numcodecs makes smaller.
+"""Write units as bytes, for the commonest encodings: little or big endian numbers, and what numcodecs makes smaller,
+one chunk a file or many in a shard.
 
 Zarr's own way to a chunk goes through an event loop and a selection, which takes as long again as the codecs. Whatever
-is encoded otherwise (shards, filters, other codecs) is left to it: for that there is no answer here. Both ways give the
-same pixels.
+is encoded otherwise (filters, other codecs, shards within shards) is left to it: for that there is no answer here. Both
+ways give the same pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import product
+from math import prod
+from operator import floordiv
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from numcodecs.abc import Codec
 
 Block: TypeAlias = NDArray[Any]
+Index: TypeAlias = tuple[int, ...]
+Read: TypeAlias = Callable[[int, int | None], bytes | None]
+"""Gives a part of one file, as ``Files.read`` does; None where there is no file."""
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _ENDIANS: dict[object, Literal["<", ">"]] = {"little": "<", "big": ">"}
@@ -44,6 +51,10 @@ class ChunkCodec:
     chunks: tuple[int, ...]
     fill: Any
     codecs: tuple[Codec, ...]
+
+    def read(self, read: Read, place: Index) -> Block:  # noqa: ARG002 — a chunk that is a file has no others beside it
+        """The pixels of the chunk in a file."""
+        return self.decode(read(0, None))
 
     def decode(self, data: bytes | None) -> Block:
         """The pixels of a chunk, all of it, which must not be changed; those of one that is not there are fill value.
@@ -82,28 +93,106 @@ class ChunkCodec:
         return bool((np.ascontiguousarray(block).view(bits) == fill).all())
 
 
-@lru_cache(maxsize=64)
-def chunk_codec(array: ArraySpec) -> ChunkCodec | None:
-    """How the chunks of an array are bytes; None where zarr has to be asked.
+_NOWHERE = 2**64 - 1
+"""Of a chunk that has no bytes: "Empty inner chunks are denoted by setting both offset and nbytes to 2^64 - 1" (Zarr
+v3, sharding codec, binary shard format)."""
 
-    >>> codec = chunk_codec(ArraySpec(shape=(5,), dtype="uint16", chunks=(4,)))
-    >>> codec.decode(codec.encode(np.array([1, 2, 3, 4], "uint16")))
-    array([1, 2, 3, 4], dtype=uint16)
-    >>> print(chunk_codec(ArraySpec(shape=(8,), dtype="uint16", chunks=(4,), shards=(8,))))
+
+@frozen(kw_only=True, eq=False)
+class ShardCodec:
+    """How shards are bytes: chunks in any order, then where each of them is, and a checksum of that.
+
+    ``grid`` says how many chunks a shard has along each axis.
+    """
+
+    chunk: ChunkCodec
+    grid: tuple[int, ...]
+    checksum: Callable[[bytes], int]
+
+    def read(self, read: Read, place: Index) -> Block:
+        """The pixels of one of the chunks in a file.
+
+        Raises
+        ------
+        Exception
+            As ``ChunkCodec.decode``, and ValueError where the index is damaged.
+        """
+        size = 16 * prod(self.grid) + 4
+        index = read(-size, None)
+        if index is None:
+            return self.chunk.decode(None)
+        if len(index) != size or self.checksum(index[:-4]) != int.from_bytes(index[-4:], "little"):
+            raise ValueError("the index of the shard is damaged")
+        where = 16 * int(np.ravel_multi_index(place, self.grid))
+        offset = int.from_bytes(index[where : where + 8], "little")
+        nbytes = int.from_bytes(index[where + 8 : where + 16], "little")
+        if offset == nbytes == _NOWHERE:
+            return self.chunk.decode(None)
+        data = read(offset, offset + nbytes)
+        if data is None or len(data) != nbytes:
+            raise ValueError("the shard ends before its chunk does")
+        return self.chunk.decode(data)
+
+    def encode(self, block: Block) -> bytes | None:
+        """The bytes of a shard; None where it is all fill value. Chunks that are so have no bytes."""
+        chunks = self.chunk.chunks
+        encoded: list[bytes] = []
+        index = np.full((*self.grid, 2), _NOWHERE, "<u8")
+        offset = 0
+        for place in product(*map(range, self.grid)):
+            part = block[tuple(slice(at * size, (at + 1) * size) for at, size in zip(place, chunks, strict=True))]
+            data = self.chunk.encode(part) if part.size else None
+            if data is not None:
+                index[place] = offset, len(data)
+                offset += len(data)
+                encoded.append(data)
+        if not encoded:
+            return None
+        said = index.tobytes()
+        return b"".join([*encoded, said, self.checksum(said).to_bytes(4, "little")])
+
+
+UnitCodec: TypeAlias = ChunkCodec | ShardCodec
+
+
+@lru_cache(maxsize=64)
+def unit_codec(array: ArraySpec) -> UnitCodec | None:
+    """How the write units of an array are bytes; None where zarr has to be asked.
+
+    >>> codec = unit_codec(ArraySpec(shape=(8,), dtype="uint16", chunks=(2,), shards=(4,)))
+    >>> data = codec.encode(np.array([1, 2, 3, 4], "uint16"))
+    >>> codec.read(lambda start, stop: data[start:stop], (1,))
+    array([3, 4], dtype=uint16)
+    >>> print(unit_codec(ArraySpec(shape=(5,), dtype="uint8", chunks=(4,), serializer=FrozenMap({"name": "pcodec"}))))
     None
     """
     endian: Literal["<", ">"] | None = "<" if array.serializer is None else _endian(array.serializer)
     codecs = list(map(_codec, array.compressors))
-    if array.shards is not None or array.filters or endian is None or None in codecs or not array.shape:
+    if array.filters or endian is None or None in codecs or not array.shape:
         return None
     dtype = np.dtype(array.dtype)
-    return ChunkCodec(
+    chunk = ChunkCodec(
         dtype=dtype,
         stored=dtype.newbyteorder(endian),
         chunks=array.chunks,
         fill=scalar(array.fill_value, dtype),
         codecs=tuple(codec for codec in codecs if codec is not None),
     )
+    if array.shards is None:
+        return chunk
+    checksum = _crc32c()
+    if array.shard_index is not None or checksum is None:
+        return None
+    return ShardCodec(chunk=chunk, grid=tuple(map(floordiv, array.shards, array.chunks)), checksum=checksum)
+
+
+def _crc32c() -> Callable[[bytes], int] | None:
+    try:
+        from google_crc32c import value
+    except ImportError:  # zarr before 3.1 brings another package for it
+        return None
+    checksum: Callable[[bytes], int] = value
+    return checksum
 
 
 def _endian(serializer: FrozenMap) -> Literal["<", ">"] | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import product
 from math import prod
+from operator import floordiv, mod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.chunks import chunk_codec
+from ngff_fn.effects.chunks import unit_codec
 from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.units import unit_region, units
@@ -160,18 +162,20 @@ _FEW = 8
 
 def _read_chunks(opened: Opened, array: ArraySpec, region: Region) -> NDArray[Any] | None:
     """The pixels of a region of a few chunks; None where zarr has to be asked for them."""
-    codec = chunk_codec(array)
+    codec = unit_codec(array)
     grid = tuple((start // size, -(-stop // size)) for (start, stop), size in zip(region, array.chunks, strict=True))
     if codec is None or not 0 < prod(extent(grid)) <= _FEW:
         return None
+    shard = tuple(map(floordiv, array.write_unit, array.chunks))  # in chunks
     made: NDArray[Any] | None = None
     for index in product(*(range(*bounds) for bounds in grid)):
-        box = unit_region(array, index)
+        box = tuple((at * size, (at + 1) * size) for at, size in zip(index, array.chunks, strict=True))
         part, origin = intersection(box, region), [start for start, _ in box]
-        taken = codec.decode(opened.files.read(opened.key(index)))[_slices(shifted(part, origin, -1))]
+        read = partial(opened.files.read, opened.key(tuple(map(floordiv, index, shard))))
+        taken = codec.read(read, tuple(map(mod, index, shard)))[_slices(shifted(part, origin, -1))]
         if part == region:
             return taken
-        made = np.empty(extent(region), codec.dtype) if made is None else made
+        made = np.empty(extent(region), taken.dtype) if made is None else made
         made[_slices(shifted(part, [start for start, _ in region], -1))] = taken
     return made
 

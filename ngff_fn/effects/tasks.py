@@ -7,7 +7,7 @@ from typing import assert_never
 import numpy as np
 from attrs import frozen
 
-from ngff_fn.effects.chunks import Block, chunk_codec
+from ngff_fn.effects.chunks import Block, unit_codec
 from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stored import StoredArrays, refusal_in
@@ -41,7 +41,7 @@ class Target:
         StoreError
             Naming the unit that cannot be encoded or written.
         """
-        codec = chunk_codec(self.array)
+        codec = unit_codec(self.array)
         try:
             if codec is None:
                 place = tuple(slice(start, stop) for start, stop in unit_region(self.array, index))
