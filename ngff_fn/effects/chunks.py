@@ -19,6 +19,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from ngff_fn.effects.blosc import decoded
 from ngff_fn.effects.scalars import scalar
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
@@ -66,10 +67,10 @@ class ChunkCodec:
         """
         if data is None:
             return np.full(self.chunks, self.fill, self.dtype)
-        decoded: Any = data
+        found: Any = data
         for codec in reversed(self.codecs):
-            decoded = codec.decode(decoded)
-        return np.frombuffer(decoded, self.stored).reshape(self.chunks).astype(self.dtype, copy=False)
+            found = decoded(codec, found)
+        return np.frombuffer(found, self.stored).reshape(self.chunks).astype(self.dtype, copy=False)
 
     def encode(self, block: Block) -> bytes | None:
         """The bytes of a chunk; None where it is all fill value. One that the end of the array cuts short is padded."""

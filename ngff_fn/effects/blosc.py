@@ -1,0 +1,68 @@
+"""Blosc with zstd, the commonest encoding of all: blosc2 decodes it in three quarters of the time of numcodecs.
+
+To load blosc2 takes as long as it saves in a gibibyte. It is loaded, if it is installed, once a process has decoded so
+much, or used from the start where the program has loaded it. What it encodes numcodecs cannot decode: it decodes only.
+"""
+
+from __future__ import annotations
+
+import sys
+from struct import Struct
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numcodecs.abc import Codec
+
+_HEADER = Struct("<BBBBIII")
+"""Version of the format, that of the codec, flags, typesize, nbytes, blocksize, cbytes (Blosc chunk format)."""
+
+PAYS = 2**30
+"""Bytes of chunks, encoded, after which blosc2 is loaded."""
+
+
+class Decoder:
+    """Decodes what a codec of numcodecs has encoded, by whichever of the two is the faster one by now."""
+
+    def __init__(self, pays: int = PAYS) -> None:
+        self._left = pays
+        self._blosc2: ModuleType | None = None
+
+    def __call__(self, codec: Codec, data: Any) -> Any:
+        """The bytes of a chunk, by blosc2 or numcodecs.
+
+        Raises
+        ------
+        Exception
+            Whatever either of them raises.
+        """
+        if codec.codec_id != "blosc" or codec.cname != "zstd":
+            return codec.decode(data)
+        if self._blosc2 is None:
+            self._left -= len(data)
+            self._load()
+        if self._blosc2 is None or not _is_sound(data):
+            return codec.decode(data)
+        return self._blosc2.decompress2(data, nthreads=1)
+
+    def _load(self) -> None:
+        if self._left > 0 and "blosc2" not in sys.modules:
+            return
+        try:
+            import blosc2
+        except ImportError:
+            self._left = PAYS  # then it may be there
+        else:
+            blosc2.set_releasegil(True)
+            self._blosc2 = blosc2
+
+
+def _is_sound(data: bytes) -> bool:
+    """Whether a header is one that numcodecs takes; blosc2 knows other formats too, and looks less closely."""
+    if len(data) < _HEADER.size:
+        return False
+    version, codec, _, _, nbytes, blocksize, cbytes = _HEADER.unpack_from(data)
+    return (version, codec) == (2, 1) and 0 < blocksize <= nbytes and cbytes == len(data)
+
+
+decoded = Decoder()
