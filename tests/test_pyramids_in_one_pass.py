@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from zarr.storage import MemoryStore
 
+import ngff_fn as nf
 from ngff_fn.effects.chains import Job, Stage, stage_all
 from ngff_fn.effects.units import units
 from ngff_fn.errors import ConflictError, InvalidValueError, StoreError
 from ngff_fn.records.arrays import ArraySpec
-from ngff_fn.records.pixels import METHODS, Pixels, Stored, downsample, given, whole
+from ngff_fn.records.image import Image
+from ngff_fn.records.pixels import METHODS, Pixels, Stored, downsample, fill, given, mosaic, whole
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.arrays_in_stores import Home, counted, spec
 from tests.recipes import DTYPES, meaning
@@ -176,6 +179,64 @@ def test_any_executor_writes_the_same_bytes(tmp_path: Path, processes: Executor)
                 written.append([home.chunks(str(number)) for number in range(4)])
     assert sum(map(len, written[0])) > 100
     assert all(chunks == written[0] for chunks in written[1:])
+
+
+EDITS: dict[str, Callable[[Image, Any], Image]] = {
+    "a channel in front": lambda image, data: nf.add_channel(image, "new", data=data, index=0),
+    "a channel between": lambda image, data: nf.add_channel(image, "new", data=data, index=1),
+    "a channel last": lambda image, data: nf.add_channel(image, "new", data=data),
+    "a channel replaced": lambda image, data: nf.update_channel(image, "1", "*", data),
+}
+
+
+@settings(max_examples=60)
+@for_all(st.data(), st.sampled_from(VERSIONS), st.sampled_from(sorted(EDITS)))
+def test_a_new_channel_is_asked_for_once_and_feeds_its_levels(data: st.DataObject, version: Version, edit: str) -> None:
+    sizes, chunks = st.tuples(*[st.integers(5, 23)] * 2), st.tuples(*[st.integers(1, 6)] * 2)
+    shape, chunk = data.draw(sizes), data.draw(chunks)
+    sharded = version == "0.5" and data.draw(st.booleans())
+    store, chance = MemoryStore(), np.random.default_rng(0)
+    image = nf.image_from(
+        chance.integers(0, 999, (2, *shape), "uint16"),
+        axes="cyx",
+        channel_names=["0", "1"],
+        chunks=(1, *chunk),
+        shards_ratio=(1, 2, 2) if sharded else None,
+    )
+    levels = data.draw(st.integers(2, 3))
+    nf.create(
+        store, nf.with_pyramid(image, levels, chunks=data.draw(st.sampled_from(["keep", "halve"]))), version=version
+    )
+    base = nf.open_ome_zarr(store, mode="r+")
+    watched = Watched(chance.integers(0, 999, shape, "uint16"))
+    wanted = EDITS[edit](base.root, watched)
+    meant = [nf.evaluate(wanted, number) for number in range(levels)]
+    watched.asked[...] = 0
+    nf.commit(store, nf.diff(base, wanted))
+    assert watched.asked.max() == 1
+    for number in range(levels):
+        np.testing.assert_array_equal(nf.to_numpy(store, str(number)), meant[number])
+
+
+def test_of_a_new_channel_nothing_that_was_written_is_read_back(tmp_path: Path) -> None:
+    home, values = Counting(tmp_path), counted((3, 64, 64))
+    new = given(values[2:])
+    grown = [mosaic(fill((3, 64, 64)), [(((2, 3), (0, 64), (0, 64)), new)])]
+    for _ in range(2):
+        new = downsample(new, (1, 2, 2), "mean", (1, *(size // 2 for size in new.shape[1:])))
+        shape = (3, *new.shape[1:])
+        grown.append(mosaic(fill(shape), [(((2, 3), (0, shape[1]), (0, shape[2])), new)]))
+    jobs = []
+    for number, pixels in enumerate(grown):
+        array = spec(pixels.shape, (1, 4, 4))
+        home.create(str(number), array)
+        box = ((2, 3), *whole(pixels.shape)[1:])
+        jobs.append(Job(path=str(number), array=array, pixels=pixels, indices=list(units(array, [box]))))
+    home.reads.clear()
+    stage_all(stage_of(home, column=0), jobs)
+    assert [key for key in home.reads if "/c/" in key] == []
+    for number, pixels in enumerate(grown):
+        np.testing.assert_array_equal(home.values(str(number)), meaning(pixels, "uint16", {}))
 
 
 def test_progress_counts_all_levels_and_ends_with_all_bytes() -> None:

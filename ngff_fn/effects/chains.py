@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from math import prod
 
@@ -16,21 +16,25 @@ from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, su
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import Target
-from ngff_fn.effects.units import unit_region
+from ngff_fn.effects.units import unit_region, units
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Downsample, Fill, Given, Pixels, Region, Stored, leaves, pieces
+from ngff_fn.records.pixels import Downsample, Fill, Given, Pixels, Region, Stored, extent, leaves, pieces, whole
 from ngff_fn.records.snapshot import Version
 
 
 @frozen(kw_only=True, eq=False)
 class Job:
-    """One array whose pixels are staged: where, what it shall contain, and which write units."""
+    """One array whose pixels are staged: where, what it shall contain, and which write units.
+
+    ``origin`` is the write unit at which it begins, where it is a window of what lies there.
+    """
 
     path: str
     array: ArraySpec
     pixels: Pixels
     indices: list[tuple[int, ...]]
+    origin: tuple[int, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -72,17 +76,18 @@ def stage_all(stage: Stage, jobs: Sequence[Job]) -> None:
         if stage.progress is not None:
             stage.progress(done + now, total)
 
-    for chain in _chains(jobs):
+    windows = {job.path: _window(job) for job in jobs}
+    for chain in _chains(jobs, windows):
         pending = list(chain)
         while pending:
-            made = _in_one_pass(stage, pending, sources, report)
-            if not made:
-                made = pending[:1]
+            count = _in_one_pass(stage, [windows[job.path] for job in pending], sources, report)
+            if not count:
+                count = 1
                 _by_itself(stage, pending[0], sources, report)
-            for job in made:
+            for job in pending[:count]:
                 done += job.nbytes
                 sources[job.pixels] = (job.path, job.array)
-            del pending[: len(made)]
+            del pending[:count]
 
 
 def _by_itself(
@@ -103,11 +108,33 @@ def _by_itself(
     )
 
 
-def _chains(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """Jobs in a row that are made of each other."""
+def _window(job: Job) -> Job:
+    """What is written of an array, as an array of its own: a new channel or time point; where it is no box, the job."""
+    if job.is_whole or not job.indices:
+        return job
+    box = tuple((min(places), max(places) + 1) for places in zip(*job.indices, strict=True))
+    if prod(extent(box)) != len(job.indices):
+        return job
+    unit = job.array.write_unit
+    region = tuple(
+        (start * size, min(stop * size, end))
+        for (start, stop), size, end in zip(box, unit, job.array.shape, strict=True)
+    )
+    array = evolve(job.array, shape=extent(region))
+    return Job(
+        path=job.path,
+        array=array,
+        pixels=excerpt(job.pixels, region),
+        indices=list(units(array, [whole(array.shape)])),
+        origin=tuple(start for start, _ in box),
+    )
+
+
+def _chains(jobs: Iterable[Job], windows: Mapping[str, Job]) -> Iterator[list[Job]]:
+    """Jobs in a row whose windows are made of each other."""
     chain: list[Job] = []
     for job in jobs:
-        if chain and not _follows(chain[-1], job):
+        if chain and not _follows(windows[chain[-1].path], windows[job.path]):
             yield chain
             chain = []
         chain.append(job)
@@ -130,31 +157,31 @@ def _in_one_pass(
     chain: Sequence[Job],
     sources: dict[Pixels, tuple[str, ArraySpec]],
     report: Callable[[int], None],
-) -> Sequence[Job]:
-    """Stage the first jobs of a chain in one pass, as many as can be; none where there is nothing to be gained."""
+) -> int:
+    """Stage the first jobs of a chain in one pass, as many as can be; how many: 0 if there is nothing to gain."""
     head = None if isinstance(chain[0].pixels, Downsample) else chain[0]
     below = chain if head is None else chain[1:]
     if not below or not all(job.is_whole for job in chain):
-        return ()
+        return 0
     staged: Staged = NOTHING
     if head is not None:
         source, unit = head.pixels, head.array.write_unit
         if any(not isinstance(leaf, Given | Fill) for _, leaf, _ in pieces(source)):
-            return ()  # units that are stored already are copied as bytes
+            return 0  # units that are stored already are copied as bytes
     else:
         first = chain[0]
         source = first.pixels.source if isinstance(first.pixels, Downsample) else first.pixels
         staged = staged_parts(stage.files.identity, sources, first.array, stage.executor)
         if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
-            return ()  # it would be made again for each part
+            return 0  # it would be made again for each part
         unit = _unit_of(source, staged, first.array)
     level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit)
     rungs = [_rung(stage, job, job.pixels) for job in below if isinstance(job.pixels, Downsample)]  # all of them
     for count in range(len(rungs), 0, -1):  # where units of all levels do not fit into the memory, those of some do
         one_pass = _Pass(level_0, rungs[:count], report)
         if one_pass.rungs and one_pass.need <= stage.limit:
-            return one_pass.run(chain)
-    return ()
+            return one_pass.run()
+    return 0
 
 
 @frozen(kw_only=True, eq=False)
@@ -176,9 +203,13 @@ def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...
 
 
 def _rung(stage: Stage, job: Job, level: Downsample) -> Rung:
-    target = Target(files=stage.files, path=job.path, version=stage.version, array=job.array)
+    target = _target(stage, job)
     excerpt(level, unit_region(job.array, job.indices[-1]))  # refuses levels that cannot be made
     return Rung(target=target, factors=level.factors, method=level.method)
+
+
+def _target(stage: Stage, job: Job) -> Target:
+    return Target(files=stage.files, path=job.path, version=stage.version, array=job.array, origin=job.origin)
 
 
 class _Pass:
@@ -207,8 +238,8 @@ class _Pass:
         """Bytes of one column and what is made of it, and of the units that are put together."""
         return self.column + self.opened
 
-    def run(self, chain: Sequence[Job]) -> Sequence[Job]:
-        """Stage everything; the jobs that were done."""
+    def run(self) -> int:
+        """Stage everything; how many jobs that were."""
         stage = self.stage
         arrays = StoredArrays(stage.files)
         stored = {leaf for leaf in leaves(self.source) if isinstance(leaf, Stored)}
@@ -226,18 +257,14 @@ class _Pass:
         with submission(stage.executor, arrays) as submit:
             run(self._columns(), submit, self._in_flight(), settle, where)
         arrays.check(leaf for leaf in stored if leaf.token)
-        return chain[: len(self.rungs) + (self.head is not None)]
+        return len(self.rungs) + (self.head is not None)
 
     def _columns(self) -> Iterator[Column]:
-        stage, head = self.stage, self.head
-        target = None
-        if head is not None:
-            target = Target(files=stage.files, path=head.path, version=stage.version, array=head.array)
         inside = self.cut.inside
         column = Column(
             box=(),
             parts=(),
-            head=target,
+            head=None if self.head is None else _target(self.stage, self.head),
             dtype=self.array.dtype,
             rungs=tuple(self.rungs[:inside]),
             beyond=self.rungs[inside] if inside < len(self.rungs) else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import add, mul
 from typing import assert_never
 
 import numpy as np
@@ -16,22 +17,27 @@ from ngff_fn.effects.units import unit_key, unit_region
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, whole
+from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, shifted, whole
 from ngff_fn.records.snapshot import Version
 
 
 @frozen(kw_only=True, eq=False)
 class Target:
-    """An array that is written; its documents lie at its path."""
+    """An array that is written; its documents lie at its path.
+
+    ``origin`` is the write unit at which it begins, where it is a window of what lies there.
+    """
 
     files: Files
     path: str
     version: Version
     array: ArraySpec
+    origin: tuple[int, ...] = ()
 
     def key(self, index: tuple[int, ...]) -> str:
         """Where one of its write units is."""
-        return joined(self.path, unit_key(self.array, self.version, index))
+        place = tuple(map(add, self.origin, index)) if self.origin else index
+        return joined(self.path, unit_key(self.array, self.version, place))
 
     def write(self, index: tuple[int, ...], block: Block, arrays: StoredArrays) -> None:
         """One of its write units, whole; there is no file where it is all fill value.
@@ -44,8 +50,10 @@ class Target:
         codec = unit_codec(self.array)
         try:
             if codec is None:
-                place = tuple(slice(start, stop) for start, stop in unit_region(self.array, index))
-                arrays.writable(self.path)[place] = block
+                region = unit_region(self.array, index)
+                if self.origin:
+                    region = shifted(region, tuple(map(mul, self.origin, self.array.write_unit)))
+                arrays.writable(self.path)[tuple(slice(start, stop) for start, stop in region)] = block
             elif (data := codec.encode(block)) is not None:
                 self.files.write(self.key(index), data)
             elif self.files.exists(self.key(index)):  # this task has run before, on other pixels
