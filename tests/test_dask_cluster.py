@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,12 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
 def image(pixels: Any, **options: Any) -> nf.Image:
     return nf.image_from(pixels, axes="cyx", chunks=(1, 16, 24), **options)
 
@@ -75,20 +83,23 @@ def numbers(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 DTYPES = ("uint8", "int16", "uint16", "int32", "float32", "float64")
 
 
-@pytest.mark.parametrize(("version", "options"), FORMATS, ids=str)
+@pytest.mark.parametrize("encoding", FORMATS, ids=str)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_pyramid_of_a_stored_level_is_what_threads_make(
-    client: Any, tmp_path: Path, method: Method, version: Version, options: dict[str, Any]
+def test_a_pyramid_of_a_stored_level_is_what_threads_and_processes_make(
+    client: Any, processes: Executor, tmp_path: Path, method: Method, encoding: tuple[Version, dict[str, Any]]
 ) -> None:
+    version, options = encoding
     dtype = DTYPES[METHODS.index(method)]
     values = numbers((2, 61, 83), dtype)
-    nf.create(tmp_path / "threads.zarr", image(values, **options), version=version)
-    shutil.copytree(tmp_path / "threads.zarr", tmp_path / "cluster.zarr")
-    step = c.with_pyramid(3, method=method)
-    nf.update(tmp_path / "threads.zarr", step)
-    nf.update(tmp_path / "cluster.zarr", step, executor=client.get_executor())
-    assert_pyramid(levels_of(tmp_path / "cluster.zarr"), values, method, (1, 2, 2))
-    assert chunks_of(tmp_path / "cluster.zarr") == chunks_of(tmp_path / "threads.zarr")
+    nf.create(tmp_path / "level.zarr", image(values, **options), version=version)
+    written = []
+    for name, executor in {"threads": None, "processes": processes, "cluster": client.get_executor()}.items():
+        store = tmp_path / f"{name}.zarr"
+        shutil.copytree(tmp_path / "level.zarr", store)
+        nf.update(store, c.with_pyramid(3, method=method), executor=executor)
+        assert_pyramid(levels_of(store), values, method, (1, 2, 2))
+        written.append(chunks_of(store))
+    assert written[0] == written[1] == written[2]
 
 
 @pytest.mark.parametrize(("version", "options"), FORMATS, ids=str)
