@@ -44,8 +44,7 @@ class Photons:
     def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
         shape = tuple(part.stop - part.start for part in index)
         seed = [part.start for part in index]
-        made = np.random.default_rng(seed).poisson(800, shape)
-        return made.astype(self.dtype)
+        return np.random.default_rng(seed).poisson(800, shape).astype(self.dtype)
 
     def chunks(self) -> Iterator[tuple[slice, ...]]:
         """Where each chunk is."""
@@ -58,7 +57,8 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
     """The mean of 2 x 2 x 2 pixels, rounded half to even, in the most obvious way."""
     channels, z, y, x = block.shape
     windows = block.reshape(channels, z // 2, 2, y // 2, 2, x // 2, 2).astype("float64")
-    return np.rint(windows.mean(axis=(2, 4, 6))).astype(block.dtype)
+    made: NDArray[Any] = np.rint(windows.mean(axis=(2, 4, 6))).astype(block.dtype)
+    return made
 
 
 def verify(store: Path, photons: Photons) -> int:

@@ -126,7 +126,7 @@ def test_its_own_options_are_as_good(client: Any, tmp_path: Path, options: dict[
     assert_pyramid(levels_of(tmp_path / "image.zarr"), values, "mean", (1, 2, 2))
 
 
-def test_chunks_that_stay_whole_are_copied_by_workers(client: Any, tmp_path: Path) -> None:
+def test_chunks_that_stay_whole_are_copied_beside_the_work_of_workers(client: Any, tmp_path: Path) -> None:
     values = numbers((3, 61, 83), "uint16")
     nf.create(tmp_path / "image.zarr", nf.with_pyramid(image(values), 2), version="0.4")
     executor = client.get_executor()

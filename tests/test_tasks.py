@@ -8,11 +8,10 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from ngff_fn import errors
 from ngff_fn.effects.local import LocalFiles
@@ -58,9 +57,7 @@ def test_half_of_a_copy_is_replaced(tmp_path: Path, link: bool) -> None:
     for left in (b"what is", b"what is copied"):
         home.files.remove(target.key((0,)))
         home.files.write(target.key((0,)), left)
-        copy = CopyUnit(
-            target=target, index=(0,), source=home.files, source_path="1", source_key=other.key((0,)), link=link
-        )
+        copy = CopyUnit(target=target, index=(0,), source=home.files, source_key=other.key((0,)), link=link)
         for _ in range(2):
             copy.run(StoredArrays())
             assert home.chunks("0") == {"c/0": b"what is copied"}
@@ -167,23 +164,30 @@ def test_a_worker_that_does_not_see_the_store_is_refused(here: Home, far_away: E
         stage(here, "0", spec((4,), (2,)), given(counted((4,))), executor=far_away)
 
 
-@pytest.mark.parametrize("kind", ["copied", "read"])
-def test_a_worker_that_does_not_see_what_is_copied_or_read_is_refused(
-    tmp_path: Path, far_away: Executor, kind: str
-) -> None:
+def test_a_worker_that_does_not_see_what_is_read_is_refused(tmp_path: Path, far_away: Executor) -> None:
     """What it does not find would be fill value."""
-    home, array = Home(tmp_path / "target"), spec((4,), (2,))
-    base = Home(tmp_path / "source").create("base", array, counted((4,)))
-    pixels = base if kind == "copied" else downsample(base, (2,), "max", (2,))
-    target = Target(files=home.files, path="0", version="0.5", array=evolve(array, shape=pixels.shape))
-    stage(home, "0", target.array, pixels, executor=far_away)  # sees both
-    os.rename(tmp_path / "source", tmp_path / "hidden")  # noqa: PTH104 — as from the worker's side
-    source = LocalFiles(str(tmp_path / "source"))
-    task: CopyUnit | WriteUnit = WriteUnit(target=target, index=(0,), part=pixels)
-    if kind == "copied":
-        task = CopyUnit(target=target, index=(0,), source=source, source_path="base", source_key="base/c/0", link=False)
-    with pytest.raises(StoreError, match=r"source.*does not see it"):
-        far_away.submit(run_elsewhere, task).result()
+    home, array = Home(tmp_path / "target"), spec((2,), (2,))
+    base = Home(tmp_path / "source").create("base", spec((4,), (2,)), counted((4,)))
+    pixels = downsample(base, (2,), "max", (2,))
+    stage(home, "0", array, pixels, executor=far_away)  # sees both
+    assert home.values("0").tolist() == [2, 4]
+    (tmp_path / "source").rename(tmp_path / "hidden")  # as from the worker's side
+    target = Target(files=home.files, path="0", version="0.5", array=array)
+    with pytest.raises(StoreError, match=r"source/base: a worker of the executor does not see it"):
+        far_away.submit(run_elsewhere, WriteUnit(target=target, index=(0,), part=pixels)).result()
+
+
+def test_copying_stays_in_the_process_that_commits(tmp_path: Path) -> None:
+    """A link takes less time than telling another process to make it."""
+
+    class Elsewhere(Executor):
+        def submit(self, *_: object, **__: object) -> Future[object]:  # type: ignore[override]
+            raise AssertionError
+
+    home, array = Home(tmp_path), spec((4,), (2,))
+    base = home.create("base", array, counted((4,)))
+    stage(home, "0", array, base, executor=Elsewhere())
+    assert home.chunks("0") == home.chunks("base") != {}
 
 
 ALL_ERRORS = [

@@ -212,7 +212,6 @@ def _task(
                 target=target,
                 index=index,
                 source=opened.original,
-                source_path=stored.path,
                 source_key=opened.key(source_index),
                 link=opened.original.identity == target.files.identity and stored.path in retired,
             )

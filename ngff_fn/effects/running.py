@@ -56,8 +56,6 @@ def run_elsewhere(task: Task) -> Any:
         fill value there, and nobody would find what it wrote.
     """
     places = [(task.target.files, task.target.path)]  # of several arrays in one stage, one will do
-    if isinstance(task, CopyUnit):
-        places.append((task.source, task.source_path))
     places += [(files_of(origin), path) for origin, path in dict.fromkeys(_read(task))]
     for files, path in places:
         if all(files.signature(joined(path, names[0])) is None for names in ARRAY_DOCUMENTS.values()):
@@ -90,9 +88,19 @@ def carried(task: Task) -> Task:
 
 @contextmanager
 def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Submit]:
-    """How tasks are handed over: to the executor, or to a few threads of this process that end with this."""
+    """How tasks are handed over: to the executor, or to a few threads of this process that end with this.
+
+    Copying stays in this process: telling another one would take longer than linking a file, or having one copied.
+    """
     if executor is not None and leaves_process(executor):
-        yield lambda task: executor.submit(run_elsewhere, carried(task))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            yield (
+                lambda task: (
+                    pool.submit(task.run, arrays)
+                    if isinstance(task, CopyUnit)
+                    else executor.submit(run_elsewhere, carried(task))
+                )
+            )
     elif executor is not None:
         yield lambda task: executor.submit(task.run, arrays)
     else:

@@ -78,7 +78,6 @@ class CopyUnit:
     target: Target
     index: tuple[int, ...]
     source: Files
-    source_path: str
     source_key: str
     link: bool
 
