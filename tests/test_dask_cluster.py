@@ -172,8 +172,8 @@ def test_a_cluster_that_is_gone_is_an_error_that_says_so(client: Any, tmp_path: 
 
 
 def large_image(store: Path) -> NDArray[Any]:
-    """48 MiB, which are several columns; its pixels."""
-    values = np.random.default_rng(0).integers(0, 500, (12, 1024, 2048), "uint16")
+    """80 MiB, which are ten columns; its pixels."""
+    values = np.random.default_rng(0).integers(0, 500, (20, 1024, 2048), "uint16")
     nf.create(store, nf.image_from(values, axes="zyx", chunks=(1, 512, 512)), version="0.5", durability="process")
     return values
 
@@ -188,20 +188,19 @@ def means(values: NDArray[Any], count: int) -> list[NDArray[Any]]:
     return levels
 
 
-def test_workers_that_are_killed_are_replaced_and_their_tasks_run_again(client: Any, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_replaced_and_its_tasks_run_again(client: Any, tmp_path: Path) -> None:
     store, killed = tmp_path / "image.zarr", list[int]()
     values = large_image(store)
-    before = workers_of(client)
+    pids = workers_of(client)
 
     def kill(done: int, total: int) -> None:
-        if len(killed) < len(before) and done < total:
-            busy = {address: tasks for address, tasks in client.processing().items() if tasks}
-            address = next(address for address in busy if before.get(address) not in {None, *killed})
-            killed.append(before[address])
-            os.kill(before[address], signal.SIGKILL)
+        busy = [pids[address] for address, tasks in client.processing().items() if tasks and address in pids]
+        if not killed and busy and done < total:
+            killed.append(busy[0])
+            os.kill(busy[0], signal.SIGKILL)
 
     nf.update(store, c.with_pyramid(3), executor=client.get_executor(), progress=kill)
-    assert sorted(killed) == sorted(before.values())  # each had tasks to do
+    assert len(killed) == 1  # while it had tasks to do
     client.wait_for_workers(2)
     assert not set(workers_of(client).values()) & set(killed)
     for level, wanted in zip(levels_of(store), means(values, 3), strict=True):

@@ -93,14 +93,14 @@ def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Subm
     Copying stays in this process: telling another one would take longer than linking a file, or having one copied.
     """
     if executor is not None and leaves_process(executor):
-        with ThreadPoolExecutor(WORKERS) as pool:
-            yield (
-                lambda task: (
-                    pool.submit(task.run, arrays)
-                    if isinstance(task, CopyUnit)
-                    else executor.submit(run_elsewhere, carried(task))
-                )
-            )
+        with ThreadPoolExecutor(WORKERS) as here:
+
+            def submit(task: Task) -> Future[Any]:
+                if isinstance(task, CopyUnit):
+                    return here.submit(task.run, arrays)
+                return executor.submit(run_elsewhere, carried(task))
+
+            yield submit
     elif executor is not None:
         yield lambda task: executor.submit(task.run, arrays)
     else:
@@ -114,13 +114,20 @@ def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Se
     Raises
     ------
     StoreError
-        Where the executor fails; what a task refuses is raised as it is.
+        Where the executor fails; what a task refuses is raised as it is, and so is what ``settle`` raises.
     """
     running: deque[tuple[Task, Future[Any]]] = deque()
 
+    def begin(task: Task) -> None:
+        with _failing(where):
+            running.append((task, submit(task)))
+
     def settle_first() -> None:
         task, future = running.popleft()
-        running.extend((more, submit(more)) for more in settle(task, future.result()))
+        with _failing(where):
+            given = future.result()
+        for more in settle(task, given):
+            begin(more)
 
     try:
         for task in tasks:
@@ -129,14 +136,21 @@ def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Se
                 continue
             while len(running) >= in_flight:
                 settle_first()
-            running.append((task, submit(task)))
+            begin(task)
         while running:
             settle_first()
+    finally:
+        # What could be cancelled does not run; Dask says that of what runs as well, and it may end at any time.
+        concurrent.futures.wait([future for _, future in running if not future.cancel()])
+
+
+@contextmanager
+def _failing(where: str) -> Iterator[None]:
+    """What is no refusal of ours comes from the executor: workers that died, or what a task cannot do there."""
+    try:
+        yield
     except NgffError:
         raise
     except Exception as error:
         message = f"the executor failed ({type(error).__name__}: {error}). Nothing was published; commit again."
         raise StoreError(Problem(where, message)) from error
-    finally:
-        # What could be cancelled does not run; Dask says that of what runs as well, and it may end at any time.
-        concurrent.futures.wait([future for _, future in running if not future.cancel()])
