@@ -12,6 +12,8 @@ import pytest
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.crashes import files_below
 
 IMAGE = nf.image_from(np.arange(64 * 64, dtype="uint16").reshape(64, 64), axes="yx", chunks=(16, 16))
 
@@ -35,6 +37,20 @@ def test_true_shows_a_bar_on_standard_error(tmp_path: Path, capsys: pytest.Captu
     shown = capsys.readouterr()
     assert "2.0/2.0 KiB" in shown.err
     assert shown.out == ""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_the_function_raises_comes_out_and_nothing_was_published(tmp_path: Path, version: Version) -> None:
+    def full(done: int, _total: int) -> None:
+        raise LookupError(done)
+
+    nf.create(tmp_path / "s.zarr", IMAGE, version=version)
+    before = files_below(tmp_path)
+    with pytest.raises(LookupError):
+        nf.update(tmp_path / "s.zarr", c.with_pyramid(3), progress=full)
+    with pytest.raises(LookupError):
+        nf.create(tmp_path / "t.zarr", IMAGE, version=version, progress=full)
+    assert files_below(tmp_path) == before
 
 
 @pytest.mark.parametrize("progress", [None, False])

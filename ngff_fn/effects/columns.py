@@ -18,7 +18,6 @@ from attrs import Factory, define, field, frozen
 
 from ngff_fn.effects.evaluate import Block, computed, downsampled
 from ngff_fn.effects.stored import StoredArrays
-from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import Target
 from ngff_fn.effects.units import unit_region, units
 from ngff_fn.records.pixels import Method, Pixels, Region, extent, intersection, is_empty, shifted, whole
@@ -85,9 +84,9 @@ class Column:
     beyond: Rung | None
 
     @property
-    def files(self) -> Files:
-        """Where it writes."""
-        return self._steps[0].target.files
+    def target(self) -> Target:
+        """Where it writes, or gives a part of."""
+        return self._steps[0].target
 
     @property
     def _steps(self) -> tuple[Rung, ...]:
@@ -138,9 +137,9 @@ class Unit:
     beyond: Rung | None
 
     @property
-    def files(self) -> Files:
+    def target(self) -> Target:
         """Where it writes."""
-        return self.rung.target.files
+        return self.rung.target
 
     def run(self, arrays: StoredArrays) -> Part | None:
         """Write it, and make the part of the next level."""

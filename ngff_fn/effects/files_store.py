@@ -165,6 +165,16 @@ class FilesStore(Store):
             yield name
 
 
+class BlankStore(FilesStore):
+    """A Zarr store in which nothing is found: for what is written whole.
+
+    Zarr reads a shard before it writes it, and what is there may be half of one, of a task that was killed.
+    """
+
+    def _read(self, key: str, byte_ranges: Iterable[ByteRequest | None]) -> list[bytes | None]:  # noqa: ARG002 — as above
+        return [None for _ in byte_ranges]
+
+
 def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
     match byte_range:
         case RangeByteRequest(start, end):
@@ -196,14 +206,14 @@ def zarr_array(
     guard
         Is called after every read of a chunk.
     read_only
-        Whether it can be written.
+        Whether it can be read; else its write units can be written, each as a whole, and the files must be ``Files``.
 
     Raises
     ------
     UnsupportedError
         Where zarr does not know a codec or data type, or does not take the document.
     """
-    store = FilesStore(files, guard=guard, read_only=read_only)
+    store = FilesStore(files, guard=guard) if read_only else BlankStore(files, read_only=False)
     try:
         if ".zarray" in documents:
             attributes = json.loads(documents.get(".zattrs", b"{}"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from ngff_fn.effects.exclusive import READ, Exclusive
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.system_calls import (
+    copy_file,
     exchange_names,
     flush,
     flush_file,
@@ -49,12 +50,15 @@ class LocalFiles(Exclusive):
         Whether ``root`` is a real path already.
     """
 
+    aside: str = ""
+    """A directory in which a file is made that takes the place of another; without one, the other goes first."""
+
     def __init__(self, root: str, *, read_only: bool = False, exclusive: bool = True, resolved: bool = False) -> None:
         super().__init__(root if resolved else os.path.realpath(root), exclusive=exclusive)
         self.read_only = read_only
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (type(self), self.identity, self.read_only, self.exclusive)
+        return _reopened, (type(self), self.identity, self.read_only, self.exclusive, self.aside)
 
     def _at(self, root: str, *, exclusive: bool) -> LocalFiles:
         return type(self)(root, read_only=self.read_only, exclusive=exclusive, resolved=True)
@@ -62,6 +66,12 @@ class LocalFiles(Exclusive):
     def alone(self) -> LocalFiles:
         """The same directory for its only writer."""
         return self._at(self.identity, exclusive=False)
+
+    def for_tasks(self, aside: str) -> LocalFiles:
+        """The same directory for tasks, of which one may run twice at a time: a file is replaced in one step."""
+        files = self._at(self.identity, exclusive=self.exclusive)
+        files.aside = aside
+        return files
 
     def beside(self) -> tuple[LocalFiles, str, str]:
         """The directory that holds this one, ``.<name>.ngff_fn`` in it, and the name."""
@@ -154,21 +164,36 @@ class LocalFiles(Exclusive):
     def write(self, key: str, data: bytes) -> None:
         """A new file, with the directories above it; one that is there is not written into: it may have other names."""
         self._writable(key)
+        self._put(key, lambda path: self.change(write_file, path, data))
+
+    def _put(self, key: str, make: Callable[[str], None]) -> None:
+        """What ``make`` makes at a path where nothing may be; a file that is there is replaced."""
         path = self._named(key)
         try:
-            self.change(write_file, path, data)
+            make(path)
         except FileNotFoundError:
             self.make_directory(key.rpartition("/")[0])
             with self._errors(key):
-                self.change(write_file, path, data)
+                make(path)
         except FileExistsError as error:
             with self._errors(key):
                 if not stat.S_ISREG(os.lstat(path).st_mode):
                     raise self._failed(key, error) from error
-                self.change(os.unlink, path)
-                self.change(write_file, path, data)
+                self._replace(path, make)
         except OSError as error:
             raise self._failed(key, error) from error
+
+    def _replace(self, path: str, make: Callable[[str], None]) -> None:
+        if not self.aside:
+            self.change(os.unlink, path)
+            make(path)
+            return
+        self.make_directory(self.aside)
+        made = self._named(joined(self.aside, uuid4().hex))
+        make(made)
+        self.change(os.rename, made, path)
+        with contextlib.suppress(FileNotFoundError):
+            self.change(os.unlink, made)  # two names of one file stay two when one is renamed to the other
 
     def make_directory(self, path: str) -> None:
         """A directory, with those above it; it may be there."""
@@ -245,21 +270,26 @@ class LocalFiles(Exclusive):
             if data is not None:
                 self.write(key, data)
             return
-        old, new = source._safe(source_key), self._named(key)  # noqa: SLF001 — of the same class
-        self.make_directory(key.rpartition("/")[0])
-        with self._errors(key):
-            if link:
-                try:
-                    self.change(os.link, old, new)
-                except FileNotFoundError:
-                    return
-                except OSError as error:
-                    if error.errno not in _NO_LINK:
-                        raise
-                else:
-                    return
-            with contextlib.suppress(FileNotFoundError):
-                self.change(shutil.copyfile, old, new)
+        old = source._safe(source_key)  # noqa: SLF001 — of the same class
+        self._put(key, lambda path: self._copy(old, path, link=link))
+
+    def _copy(self, old: str, new: str, *, link: bool) -> None:
+        """Nothing, where there is none any more."""
+        try:
+            if not (link and self._linked(old, new)):
+                self.change(copy_file, old, new)
+        except FileNotFoundError:
+            if os.path.lexists(old):
+                raise
+
+    def _linked(self, old: str, new: str) -> bool:
+        try:
+            self.change(os.link, old, new)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        return True
 
     def remove(self, path: str) -> None:
         """A file or a whole tree; it may be gone already."""
@@ -336,5 +366,7 @@ class LocalFiles(Exclusive):
         return StoreError(Problem(location, f"{error.strerror or error}. Nothing that was committed is lost."))
 
 
-def _reopened(kind: type[LocalFiles], root: str, read_only: bool, exclusive: bool) -> LocalFiles:  # noqa: FBT001 — for pickle
-    return kind(root, read_only=read_only, exclusive=exclusive)
+def _reopened(kind: type[LocalFiles], root: str, read_only: bool, exclusive: bool, aside: str) -> LocalFiles:  # noqa: FBT001 — for pickle
+    files = kind(root, read_only=read_only, exclusive=exclusive)
+    files.aside = aside
+    return files

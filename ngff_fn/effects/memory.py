@@ -113,6 +113,10 @@ class MemoryFiles:
         """This store: its mutex costs nothing."""
         return self
 
+    def for_tasks(self, aside: str) -> MemoryFiles:  # noqa: ARG002 — every change is one step
+        """This store."""
+        return self
+
     def beside(self) -> tuple[MemoryFiles, str, str]:
         """What holds this store, a stage in it, and the store's path."""
         parent, _, name = self._root.rpartition("/")

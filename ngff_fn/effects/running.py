@@ -1,4 +1,4 @@
-"""Tasks on any executor: never more than some at a time, and none is running any more however it ends."""
+"""Tasks on any executor: never more than some at a time, and however it ends no other one is begun."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeAlias, assert_never
 
 from attrs import evolve
 
+from ngff_fn.effects.address import files_of
 from ngff_fn.effects.columns import Column, Unit
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, WriteUnit, carried_part
 from ngff_fn.errors import NgffError, Problem, StoreError
+from ngff_fn.records.paths import joined
+from ngff_fn.records.pixels import Stored, leaves
+from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
 
 WORKERS = max(2, min(4, os.cpu_count() or 1))
 
@@ -42,8 +47,30 @@ def refuse_memory(stores: Iterable[Files]) -> None:
 
 
 def run_elsewhere(task: Task) -> Any:
-    """Run a task in a process that knows nothing but the task."""
-    return task.run(StoredArrays(task.files))
+    """Run a task in a process that knows nothing but the task.
+
+    Raises
+    ------
+    StoreError
+        Where this process does not see what the task is about, as on a machine with disks of its own: it would find
+        fill value there, and nobody would find what it wrote.
+    """
+    places = [(task.target.files, task.target.path)]  # of several arrays in one stage, one will do
+    places += [(files_of(origin), path) for origin, path in dict.fromkeys(_read(task))]
+    for files, path in places:
+        if all(files.signature(joined(path, names[0])) is None for names in ARRAY_DOCUMENTS.values()):
+            message = "a worker of the executor does not see it. Take workers that share its file system, or threads."
+            raise StoreError(Problem(joined(files.identity, path), message))
+    return task.run(StoredArrays(task.target.files))
+
+
+def _read(task: Task) -> Iterator[tuple[str, str]]:
+    """Which arrays pixels are read of: origins and paths."""
+    parts = [task.part] if isinstance(task, WriteUnit) else []
+    parts += [part for _, part in task.parts] if isinstance(task, Column) else []
+    for leaf in chain.from_iterable(map(leaves, parts)):
+        if isinstance(leaf, Stored) and leaf.token:  # what has none was staged, in the same place
+            yield leaf.origin, leaf.path
 
 
 def carried(task: Task) -> Task:
@@ -61,9 +88,19 @@ def carried(task: Task) -> Task:
 
 @contextmanager
 def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Submit]:
-    """How tasks are handed over: to the executor, or to a few threads of this process that end with this."""
+    """How tasks are handed over: to the executor, or to a few threads of this process that end with this.
+
+    Copying stays in this process: telling another one would take longer than linking a file, or having one copied.
+    """
     if executor is not None and leaves_process(executor):
-        yield lambda task: executor.submit(run_elsewhere, carried(task))
+        with ThreadPoolExecutor(WORKERS) as here:
+
+            def submit(task: Task) -> Future[Any]:
+                if isinstance(task, CopyUnit):
+                    return here.submit(task.run, arrays)
+                return executor.submit(run_elsewhere, carried(task))
+
+            yield submit
     elif executor is not None:
         yield lambda task: executor.submit(task.run, arrays)
     else:
@@ -77,13 +114,20 @@ def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Se
     Raises
     ------
     StoreError
-        Where the executor fails; what a task refuses is raised as it is.
+        Where the executor fails; what a task refuses is raised as it is, and so is what ``settle`` raises.
     """
     running: deque[tuple[Task, Future[Any]]] = deque()
 
+    def begin(task: Task) -> None:
+        with _failing(where):
+            running.append((task, submit(task)))
+
     def settle_first() -> None:
         task, future = running.popleft()
-        running.extend((more, submit(more)) for more in settle(task, future.result()))
+        with _failing(where):
+            given = future.result()
+        for more in settle(task, given):
+            begin(more)
 
     try:
         for task in tasks:
@@ -92,16 +136,21 @@ def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Se
                 continue
             while len(running) >= in_flight:
                 settle_first()
-            running.append((task, submit(task)))
+            begin(task)
         while running:
             settle_first()
+    finally:
+        # What could be cancelled does not run; Dask says that of what runs as well, and it may end at any time.
+        concurrent.futures.wait([future for _, future in running if not future.cancel()])
+
+
+@contextmanager
+def _failing(where: str) -> Iterator[None]:
+    """What is no refusal of ours comes from the executor: workers that died, or what a task cannot do there."""
+    try:
+        yield
     except NgffError:
         raise
     except Exception as error:
         message = f"the executor failed ({type(error).__name__}: {error}). Nothing was published; commit again."
         raise StoreError(Problem(where, message)) from error
-    finally:
-        futures = [future for _, future in running]
-        for future in futures:
-            future.cancel()
-        concurrent.futures.wait(futures)

@@ -137,7 +137,7 @@ def staged_root(work: Work, files: Files, bench: str) -> str:
             carry_beside(operation.carry, files, path, work.plan.base.version)
         if (write := writes.get(operation.path)) is not None:
             jobs.append(_Job(path, write, written_units(write.pixels, "", "", None, write.array)))
-    _write_pixels(work, files, jobs)
+    _write_pixels(work, files, bench, jobs)
     return root
 
 
@@ -197,7 +197,7 @@ class _Stager:
         retired = frozenset(work.at(path) for path in (*rebuilt, *gone))
         order = {write.path: number for number, write in enumerate(self.writes)}
         jobs = sorted(chain(jobs, in_place), key=lambda job: order[job.write.path])
-        _write_pixels(work, files, jobs, retired=retired)
+        _write_pixels(work, files, self.bench, jobs, retired=retired)
         for job in in_place:
             self._put_chunks_in_place(job)
         self._documents_and_moves(gone)
@@ -322,9 +322,11 @@ class _Stager:
             self.steps.retired.append(Move(source=work.at(path), target=self._place("retired")))
 
 
-def _write_pixels(work: Work, files: Files, jobs: Iterable[_Job], *, retired: frozenset[str] = frozenset()) -> None:
+def _write_pixels(
+    work: Work, files: Files, bench: str, jobs: Iterable[_Job], *, retired: frozenset[str] = frozenset()
+) -> None:
     stage = Stage(
-        files=files,
+        files=files.for_tasks(joined(bench, "aside")),
         version=work.plan.base.version,
         executor=work.executor,
         memory_limit=work.memory_limit,

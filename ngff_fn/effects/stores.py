@@ -93,6 +93,14 @@ class Files(Protocol):
         """The same store for its only writer: locks are always got, and nobody else holds anything."""
         ...
 
+    def for_tasks(self, aside: str) -> Files:
+        """The same store for tasks, which may run twice at the same time: what is there is replaced in one step.
+
+        ``aside`` is a directory in which files are made before they get their names; what the dead leave there has to
+        be cleaned away.
+        """
+        ...
+
     def beside(self) -> tuple[Files, str, str]:
         """Where the store itself can be replaced: files that hold it, a stage in them, and its path."""
         ...

@@ -73,11 +73,6 @@ class WriteUnit:
     index: tuple[int, ...]
     part: Pixels
 
-    @property
-    def files(self) -> Files:
-        """Where it writes."""
-        return self.target.files
-
     def run(self, arrays: StoredArrays) -> None:
         """Make the pixels, encode and write them."""
         block = computed(self.part, np.dtype(self.target.array.dtype), arrays)
@@ -94,19 +89,10 @@ class CopyUnit:
     source_key: str
     link: bool
 
-    @property
-    def files(self) -> Files:
-        """Where it writes."""
-        return self.target.files
-
     def run(self, arrays: StoredArrays) -> None:  # noqa: ARG002 — as any task
         """Copy or link the file."""
-        files, key = self.target.files, self.target.key(self.index)
-        if self.source.signature(self.source_key) is None:
-            return
-        if self.link and files.signature(key) is not None:  # this task has run before
-            files.remove(key)
-        files.copy(self.source, self.source_key, key, link=self.link)
+        if self.source.signature(self.source_key) is not None:
+            self.target.files.copy(self.source, self.source_key, self.target.key(self.index), link=self.link)
 
 
 def carried_part(part: Pixels) -> Pixels:

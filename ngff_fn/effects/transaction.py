@@ -29,7 +29,7 @@ from ngff_fn.effects.record import (
     standing,
 )
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import NgffError, Problem, StoreError, refuse
+from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError, refuse
 from ngff_fn.records.paths import joined, parent
 
 LOCK_TIMEOUT = 30.0
@@ -185,5 +185,15 @@ def clean(files: Files, stage: str) -> None:
     for name, is_directory in files.names(stage):
         path = joined(stage, name)
         if not (is_directory and files.is_held(path)):
-            files.remove(path)
+            _remove(files, path)
     files.prune(stage)
+
+
+def _remove(files: Files, path: str) -> None:
+    """Remove a tree, also while a worker of a writer who died still writes in it."""
+    try:
+        files.remove(path)
+    except StoreExistsError:  # something was put into a directory that was empty a moment ago
+        away = f"{path}.{uuid4().hex}"
+        files.move(path, away)  # where that worker does not find it
+        files.remove(away)
