@@ -99,10 +99,12 @@ class _Pixels(BackendArray):  # type: ignore[misc] # as above
         self.dtype = array.dtype
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        from xarray.core import indexing
+        from xarray.core.indexing import IndexingSupport, VectorizedIndexer, explicit_indexing_adapter
 
-        outer, read = indexing.IndexingSupport.OUTER, self.array.__getitem__
-        block: NDArray[Any] = indexing.explicit_indexing_adapter(key, self.shape, outer, read)
+        if not isinstance(key, VectorizedIndexer):  # the adapter stumbles over empty slices with a negative step
+            return self.array[key.tuple]
+        outer, read = IndexingSupport.OUTER, self.array.__getitem__
+        block: NDArray[Any] = explicit_indexing_adapter(key, self.shape, outer, read)
         return block
 
     def __dask_tokenize__(self) -> Any:

@@ -77,7 +77,8 @@ def to_xarray(store: Any, path: str = "", level: int | str | None = None) -> xar
     """
     module = imported("xarray", "xarray", "a DataArray")
     found = labelled(store, path, level)
-    return module.DataArray(as_dask(found.stored), **found.keywords(module.Variable))
+    pixels = module.Variable(found.dims, as_dask(found.stored))  # of a Dask array it would take the name
+    return module.DataArray(pixels, **found.keywords(module.Variable))
 
 
 @frozen(kw_only=True, eq=False)
