@@ -196,13 +196,6 @@ def test_the_entry_point_is_the_engine() -> None:
     assert EntryPoint(name, value, "xarray.backends").load() is engine()
 
 
-def test_an_installed_distribution_brings_the_engine(store: Path) -> None:
-    if "ngff-fn" not in xarray.backends.list_engines():
-        pytest.skip("ngff-fn is not installed")
-    dataset = xarray.open_dataset(store, engine="ngff-fn")
-    xarray.testing.assert_identical(dataset["cells"].load(), nf.to_xarray(store).load())
-
-
 def test_without_an_engine_open_dataset_means_what_it_meant(store: Path) -> None:
     assert not engine()().guess_can_open(str(store))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ngff_fn.edits.arguments import given_as
+from ngff_fn.edits.arguments import given_as, sizes_of
 from ngff_fn.edits.arrays import array_dtype, array_spec, refuse_together
 from ngff_fn.edits.axes import set_unit
 from ngff_fn.edits.coordinates import set_level_scale, set_level_translation
@@ -131,12 +131,12 @@ def _part(image: Image, data_array: Any) -> _Part:
         except NgffError as refusal:
             refusals.append(refusal)
     refuse_together(refusals)
+    sizes = dict(zip(dims, sizes_of(data_array, _WHERE), strict=True))
     order = tuple(dim_of[name] for name in names if dim_of[name] in dims)
     turned = data_array if order == dims else data_array.transpose(*order)
-    sizes = dict(zip(dims, data_array.shape, strict=True))
     return _Part(
         array=turned.variable,  # without its coordinates, which would be taken apart at each read
-        shape=tuple(int(sizes.get(dim_of[name], 1)) for name in names),
+        shape=tuple(sizes.get(dim_of[name], 1) for name in names),
         coordinates=tuple(coordinates),
         name=data_array.name if isinstance(data_array.name, str) and data_array.name else None,
     )
