@@ -90,7 +90,7 @@ def processes() -> Any:
 
 
 def downsampled(values: Array) -> Array:
-    return values.reshape(3, 10, 2, 15, 2).max(axis=(2, 4))
+    return np.asarray(values.reshape(3, 10, 2, 15, 2).max(axis=(2, 4)))
 
 
 def test_an_image_is_made_of_it(data: Any, tmp_path: Path) -> None:
