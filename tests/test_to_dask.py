@@ -236,14 +236,13 @@ def test_a_terabyte_opens_in_no_time_and_without_pixels(version: Any, tmp_path: 
     tracemalloc.start()
     started = time.perf_counter()
     array = nf.to_dask(tmp_path / "s.zarr", "0")
-    corner = array[-1, -1, -1, -4:, -4:].compute()
     elapsed = time.perf_counter() - started
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert array.nbytes == 2**40
-    assert not corner.any()
     assert elapsed < 1
-    assert peak < 32 * 2**20  # the one chunk that was asked for has 4 MiB
+    assert peak < 2**20
+    assert not array[-1, -1, -1, -4:, -4:].compute().any()
 
 
 def test_without_dask_the_refusal_names_the_extra(tmp_path: Path) -> None:
