@@ -74,7 +74,14 @@ if TYPE_CHECKING:
         tile_shape as tile_shape,
     )
     from ngff_fn.edits.transforms import set_transform as set_transform
-    from ngff_fn.effects.arrays import open_array as open_array, read_tile as read_tile, to_numpy as to_numpy
+    from ngff_fn.edits.xarrays import set_xarray as set_xarray
+    from ngff_fn.effects.arrays import (
+        open_array as open_array,
+        read_tile as read_tile,
+        to_dask as to_dask,
+        to_numpy as to_numpy,
+        to_tensorstore as to_tensorstore,
+    )
     from ngff_fn.effects.commit import (
         Committed as Committed,
         commit as commit,
@@ -84,6 +91,7 @@ if TYPE_CHECKING:
     from ngff_fn.effects.evaluate import evaluate as evaluate
     from ngff_fn.effects.groups import children as children, open_group as open_group
     from ngff_fn.effects.read import open_ome_zarr as open_ome_zarr
+    from ngff_fn.effects.xarrays import to_xarray as to_xarray
     from ngff_fn.errors import (
         ConflictError as ConflictError,
         DocumentError as DocumentError,
@@ -193,11 +201,13 @@ _NAMES = {
     "edits.select": "concatenate crop",
     "edits.tiles": "make_tiles set_tile tile_grid tile_region tile_shape",
     "edits.transforms": "set_transform",
-    "effects.arrays": "open_array read_tile to_numpy",
+    "edits.xarrays": "set_xarray",
+    "effects.arrays": "open_array read_tile to_dask to_numpy to_tensorstore",
     "effects.commit": "Committed commit create update",
     "effects.evaluate": "evaluate",
     "effects.groups": "children open_group",
     "effects.read": "open_ome_zarr",
+    "effects.xarrays": "to_xarray",
     "errors": (
         "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "
         "StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"

@@ -41,6 +41,7 @@ from ngff_fn.edits import (
     select,
     tiles,
     transforms,
+    xarrays,
 )
 from ngff_fn.edits.arguments import is_array
 from ngff_fn.errors import Problem, WrongTypeError
@@ -226,6 +227,7 @@ crop = step(select.crop)
 make_tiles = step(tiles.make_tiles)
 set_tile = step(tiles.set_tile)
 set_transform = step(transforms.set_transform)
+set_xarray = step(xarrays.set_xarray)
 
 _Of: TypeAlias = Callable[[Subject], Result]
 A = TypeVar("A")

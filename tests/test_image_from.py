@@ -10,12 +10,11 @@ from ngff_fn.errors import (
     InvalidValueError,
     NgffError,
     NotThereError,
-    UnsupportedError,
     WrongTypeError,
 )
 from ngff_fn.records.axes import Axis, axes_from
 from ngff_fn.records.image import Image
-from tests.small_images import Array, Lazy, pixels_of
+from tests.small_images import Array, pixels_of
 
 EMPTY = Image(axes=axes_from("zyx"))
 ZEROS = np.zeros((4, 6, 6), "uint16")
@@ -91,11 +90,3 @@ def test_numbers_and_names_agree_in_a_refusal() -> None:
         image_from(numbers(), axes="yx", units=["nm"])
     with pytest.raises(WrongTypeError, match="data: an int has no shape"):
         image_from(3, axes="yx")
-
-
-def test_labelled_arrays_are_refused_by_name_until_their_axes_are_read() -> None:
-    class DataArray(Lazy):
-        dims = ("y", "x")
-
-    with pytest.raises(UnsupportedError, match="DataArray"):
-        image_from(DataArray((2, 2), "uint8"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -105,6 +106,24 @@ def test_the_console_script_is_the_command_line() -> None:
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="ngff-fn")
     assert script.value == "ngff_fn.cli:main"
     assert callable(script.load())
+
+
+def test_xarray_finds_the_engine_of_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip("xarray")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    program = """
+import numpy, xarray, ngff_fn as nf
+assert "site" in nf.__file__
+image = nf.image_from(numpy.eye(4, dtype="uint8"), axes="yx", scale=[0.5, 0.5], name="eye")
+nf.create("eye.zarr", nf.with_pyramid(image, 2, method="stride"), version="0.5")
+print(int(xarray.open_dataset("eye.zarr", engine="ngff-fn", level=1)["eye"].sel(x=1.0).sum()))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+    assert run.stdout == "1\n", run.stderr
 
 
 def test_the_installed_version_is_the_declared_one() -> None:

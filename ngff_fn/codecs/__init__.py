@@ -12,7 +12,7 @@ hierarchy    the documents of a whole plate or collection -> one value
 """
 
 from ngff_fn.codecs.consistency import array_problems
-from ngff_fn.codecs.decoding import Decoded, decode, layout_of, level_paths
+from ngff_fn.codecs.decoding import Decoded, decode, decode_array, layout_of, level_paths
 from ngff_fn.codecs.encoding import bare_group, encode_array, encode_group, encode_holder, expression_problems
 from ngff_fn.codecs.hierarchy import child_paths, childless, decode_root, snapshot_from
 from ngff_fn.codecs.labels import is_group_of_labels, label_paths, label_problems
@@ -28,6 +28,7 @@ __all__ = [
     "child_paths",
     "childless",
     "decode",
+    "decode_array",
     "decode_root",
     "encode_array",
     "encode_group",

@@ -178,6 +178,33 @@ def _known_array(
     return None if noted else (*read, token(dict(own)))
 
 
+def decode_array(documents: Mapping[str, bytes]) -> ArraySpec:
+    """The array that the documents of its node describe, whatever it is part of.
+
+    Parameters
+    ----------
+    documents
+        By their names: ``.zarray``, and ``.zattrs`` where there is one; or ``zarr.json``.
+
+    Raises
+    ------
+    DocumentError
+        With all problems, where they cannot be understood.
+
+    >>> text = b'{"zarr_format": 2, "shape": [4], "chunks": [2], "dtype": "<u2", "order": "C", "fill_value": 0, '
+    >>> decode_array({".zarray": text + b'"compressor": null, "filters": null}'}).chunks
+    (2,)
+    """
+    key = "zarr.json" if "zarr.json" in documents else ".zarray"
+    problems: list[Problem] = []
+    part = document(documents, key, problems)
+    array = UNREAD
+    if part is not None:
+        array = arrays_v3.read_array(part) if key == "zarr.json" else arrays_v2.read_array(part)
+    refuse(problems, DocumentError)
+    return array
+
+
 def sound_array(
     documents: Mapping[str, bytes], path: str, version: Version, axes: tuple[str, ...]
 ) -> tuple[ArraySpec, FrozenMap] | None:

@@ -36,6 +36,21 @@ def is_array(data: object) -> bool:
     return all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))
 
 
+def sizes_of(data: Any, location: str) -> tuple[int, ...]:
+    """The shape of an array as Python's own integers.
+
+    Raises
+    ------
+    InvalidValueError
+        Where it does not know them, as Dask's arrays after a selection by values.
+    """
+    try:
+        return tuple(int(size) for size in data.shape)
+    except (TypeError, ValueError) as error:
+        message = f"{data.shape!r} are no sizes. Make it an array that knows them."
+        raise InvalidValueError(Problem(f"{location}.shape", message)) from error
+
+
 def dtype_name(data: Any) -> str:
     """The name of an array's dtype, such as ``uint16``; of NumPy's, TensorStore's and PyTorch's alike."""
     return str(getattr(data.dtype, "name", None) or data.dtype).removeprefix("torch.")
@@ -66,7 +81,7 @@ def given_as(data: Any, location: str, shape: Sequence[int], dtype: str, *, inse
         message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
         raise WrongTypeError(Problem(location, message))
     problems: list[Problem] = []
-    wanted, has = tuple(shape), tuple(int(size) for size in data.shape)
+    wanted, has = tuple(shape), sizes_of(data, location)
     if has != wanted:
         problems.append(
             Problem(location, f"the shape is {has}; it must be {wanted}. Crop it, pad it or move its axes.")

@@ -9,9 +9,10 @@ from attrs import evolve
 
 from ngff_fn.edits.arguments import is_sequence
 from ngff_fn.edits.axes import set_unit
+from ngff_fn.edits.data_arrays import description_of, is_data_array, with_attrs
 from ngff_fn.edits.levels import add_level
 from ngff_fn.edits.rendering import default_channel
-from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError, WrongTypeError, a_type, counted, refuse
+from ngff_fn.errors import InvalidValueError, Problem, WrongTypeError, counted, refuse
 from ngff_fn.records.axes import Axis, axes_from, axis_names, channel_axis
 from ngff_fn.records.image import Image
 
@@ -34,7 +35,9 @@ def image_from(
     Parameters
     ----------
     data
-        Anything with shape, dtype and ``[]``, one dimension per axis; it is not read before it is committed.
+        Anything with shape, dtype and ``[]``, one dimension per axis; it is not read before it is committed. Of an
+        ``xarray.DataArray`` its dimensions, coordinates, their units, its name and its ``attrs`` (as attributes of the
+        array) are taken, for all that the other arguments do not say.
     axes
         A string such as ``"zyx"``, or names and ``Axis`` records: 2 to 5, time first, then channels, then space.
     channel_names
@@ -44,7 +47,8 @@ def image_from(
     translation
         Where the first element lies; default: the origin.
     units
-        Per axis, in their order or by name, as in ``set_unit``; default: second and micrometer.
+        Per axis, in their order or by name, as in ``set_unit``; default: second and micrometer, and none for an axis of
+        a DataArray that has a coordinate without one.
     chunks, shards_ratio, codecs
         As in ``add_level``.
     name
@@ -54,7 +58,8 @@ def image_from(
     ------
     InvalidValueError, WrongTypeError
         (a ValueError, a TypeError) with all that is wrong: axes in no valid order, another number of axes or of
-        channels than the data have, the same name twice, data without shape, dtype and ``[]``.
+        channels than the data have, the same name twice, data without shape, dtype and ``[]``, coordinates that are not
+        even.
 
     >>> import numpy as np
     >>> data = np.zeros((2, 5, 64, 64), "uint16")
@@ -62,10 +67,22 @@ def image_from(
     >>> image.levels[0].scale, [channel.label for channel in image.channels]
     ((1.0, 0.25, 1.0, 1.0), ['DAPI', 'GFP'])
     """
+    if is_data_array(data):
+        said = description_of(data, axes, scale=scale, translation=translation, units=units)
+        made = image_from(
+            data.variable,
+            axes=said.axes,
+            channel_names=said.channel_names if channel_names is None else channel_names,
+            scale=said.scale,
+            translation=said.translation,
+            units=said.units,
+            chunks=chunks,
+            shards_ratio=shards_ratio,
+            codecs=codecs,
+            name=said.name if name is None else name,
+        )
+        return evolve(made, levels=(with_attrs(made.levels[0], data.attrs, "data"),))
     if axes is None:
-        if hasattr(data, "dims"):
-            cure = "Say axes, and scale and channel_names with them."
-            raise UnsupportedError(Problem("axes", f"they are not yet taken from {a_type(data)}. {cure}"))
         raise WrongTypeError(Problem("axes", "nothing says what the dimensions are. Give a string, such as 'zyx'."))
     if not (name is None or isinstance(name, str)):
         raise WrongTypeError(Problem("name", f"{name!r} is no text. Give the name of the image as text, or None."))

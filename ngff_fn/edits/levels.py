@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ngff_fn.edits.arguments import dtype_name, given_as, is_array, is_sequence
+from ngff_fn.edits.arguments import dtype_name, given_as, is_array, is_sequence, sizes_of
 from ngff_fn.edits.arrays import array_dtype, array_spec
 from ngff_fn.edits.coordinates import with_level
 from ngff_fn.edits.fill_values import fill_value_for
@@ -259,7 +259,7 @@ def _region_pixels(data: Any, shape: tuple[int, ...], dtype: str) -> Pixels:
             message = f"{a_type(data)} has no shape, dtype and []. Make it an array, as with numpy.asarray."
             raise WrongTypeError(Problem("data", message))
         return fill(shape, fill_value_for(data, dtype, "data"))
-    has = tuple(int(size) for size in data.shape)
+    has = sizes_of(data, "data")
     if _lacks_ones_only(has, shape):
         given_as(data, "data", has, dtype)  # checks the dtype
         return given(data, shape)

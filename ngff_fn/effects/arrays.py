@@ -1,23 +1,34 @@
-"""What is in a store as arrays: lazy, as NumPy, or one tile of it."""
+"""What is in a store as arrays: lazy, as NumPy, Dask or TensorStore, or one tile of it."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import frozen
+
+from ngff_fn.codecs import decode_array, token
 from ngff_fn.edits.tiles import tile_region
 from ngff_fn.effects.address import address_below
+from ngff_fn.effects.extras import imported
+from ngff_fn.effects.lazy import as_dask
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
-from ngff_fn.errors import ConflictError, Problem, StoreNotFoundError
+from ngff_fn.effects.view import View
+from ngff_fn.errors import ConflictError, NgffError, Problem, StoreNotFoundError, UnsupportedError, refuse
 from ngff_fn.records.image import Level
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Region, fill, whole
+from ngff_fn.records.pixels import Region, Stored, fill, whole
 
 if TYPE_CHECKING:
+    import dask.array
+    import tensorstore
     import zarr
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 def open_array(store: Any, path: str = "") -> zarr.Array[Any]:
@@ -115,30 +126,167 @@ def read_tile(store: Any, path: str, row: int, column: int, *, pre_dims: Sequenc
     return _read(store, path, region)
 
 
+def to_dask(store: Any, path: str = "") -> dask.array.Array:
+    """An array of a store as a Dask array; its blocks are the write units, and none is read before it is computed.
+
+    Parameters
+    ----------
+    store, path
+        As for ``open_array``.
+
+    Returns
+    -------
+    dask.array.Array
+        Its blocks are the shards, where there are shards, else the chunks. Its name follows from the place and the
+        documents of the array. Its tasks are small and can run in other processes that see the same files; a store in
+        memory is seen by the threads of this process, and must be kept. Computing raises ConflictError once the array
+        has changed: then ask for it again.
+
+    Raises
+    ------
+    StoreNotFoundError
+        Where there is no array, with what there is.
+    DocumentError
+        Where its documents cannot be understood.
+    UnsupportedError
+        Without Dask (``ngff_fn[dask]``).
+
+    >>> import numpy, zarr
+    >>> from ngff_fn.edits.image_from import image_from
+    >>> from ngff_fn.effects.commit import create
+    >>> store = zarr.storage.MemoryStore()
+    >>> image = image_from(numpy.arange(12, dtype="uint8").reshape(3, 4), axes="yx", chunks=(3, 2))
+    >>> _ = create(store, image, version="0.5")
+    >>> array = to_dask(store, "0")
+    >>> array.chunks, int(array.sum().compute())
+    (((3,), (2, 2)), 66)
+    """
+    return as_dask(_patiently(lambda: _stored(store, path)))
+
+
+def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.TensorStore:
+    """An array of a local store as a TensorStore, for reading only.
+
+    TensorStore reads the files itself. What is opened here is of one state; what a later commit changes it may find
+    changed in part. ``open_array`` and ``to_dask`` notice that.
+
+    Parameters
+    ----------
+    store, path
+        As for ``open_array``.
+    kwargs
+        As for ``tensorstore.open``, such as ``context``; none that would write.
+
+    Raises
+    ------
+    ConflictError
+        While a commit is carried out that changes the array, also where its writer died.
+    InvalidValueError
+        (a ValueError) for keywords that would write.
+    UnsupportedError
+        For a store in memory, an array that TensorStore does not take, and without TensorStore
+        (``ngff_fn[tensorstore]``).
+    StoreNotFoundError
+        Where there is no array, with what there is.
+
+    >>> import numpy
+    >>> from ngff_fn.edits.image_from import image_from
+    >>> from ngff_fn.effects.commit import create
+    >>> _ = create("eye.zarr", image_from(numpy.eye(3, dtype="uint8"), axes="yx"), version="0.5")
+    >>> to_tensorstore("eye.zarr", "0")[1].read().result()
+    array([0, 1, 0], dtype=uint8)
+    """
+    module = imported("tensorstore", "tensorstore", "a TensorStore array")
+    refuse(
+        Problem(name, "what writes behind a commit is lost or mixed with it. Leave it out, and write with commit().")
+        for name in ("write", "create", "delete_existing")
+        if kwargs.get(name)
+    )
+    node = _node(store, path)
+    if node.view.identity.startswith("memory:"):
+        message = (
+            "TensorStore does not see a store in the memory of Zarr. Use open_array or to_dask, or copy it to a disk."
+        )
+        raise UnsupportedError(Problem(node.location, message))
+    if node.view.touches(node.path):
+        message = "a commit that changes the array is being carried out. Read it with open_array, which sees it done;"
+        raise ConflictError(Problem(node.location, f"{message} if its writer died, any commit to the store ends it."))
+    driver = "zarr3" if "zarr.json" in node.documents else "zarr"
+    spec = {"driver": driver, "kvstore": {"driver": "file", "path": f"{node.location}/"}}
+    opened: tensorstore.TensorStore
+    try:
+        opened = module.open(spec, **{**kwargs, "open": True, "read": True, "write": False}).result()
+    except Exception as error:
+        said = re.split(r" \[(?:tensorstore_spec|source locations)=", str(error))[0]
+        message = f"TensorStore does not open this array ({said}). Read it with open_array or to_dask, or rechunk() it."
+        raise UnsupportedError(Problem(node.location, message)) from error
+    node.guard()
+    return opened
+
+
 def _read(store: Any, path: str, region: Callable[[Opened], Region]) -> NDArray[Any]:
     """A region of an array; it is read again while writers change it."""
+
+    def read() -> NDArray[Any]:
+        opened = _opened(store, path)
+        return read_region(opened, region(opened))
+
+    return _patiently(read)
+
+
+def _patiently(read: Callable[[], T]) -> T:
+    """What is read of one state: again, while writers change it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            opened = _opened(store, path)
-            return read_region(opened, region(opened))
+            return read()
         except ConflictError:
             if time.monotonic() > deadline:
                 raise
 
 
+def _stored(store: Any, path: str) -> Stored:
+    """The recipe that means what is stored now."""
+    node = _node(store, path)
+    try:
+        array = decode_array(node.documents)
+    except NgffError as error:
+        raise error.located(f"{node.location}: ") from error
+    return Stored(origin=node.view.identity, path=node.path, array=array, token=token(node.documents))
+
+
 def _opened(store: Any, path: str) -> Opened:
     from ngff_fn.effects.files_store import zarr_array
 
+    node = _node(store, path)
+    array = zarr_array(node.view, node.path, node.documents, guard=node.guard)
+    return Opened(zarr=array, home=node.view.identity, path=node.path)
+
+
+@frozen(kw_only=True, eq=False)
+class _Node:
+    """An array as its documents were; ``guard`` raises ConflictError once they are others."""
+
+    view: View
+    path: str
+    documents: dict[str, bytes]
+    guard: Callable[[], None]
+
+    @property
+    def location(self) -> str:
+        return joined(self.view.identity, self.path)
+
+
+def _node(store: Any, path: str) -> _Node:
     address = address_below(store, path)
     where = address.path
     guard = guard_of(address.files, where)
     view = Witness(address.files).view
     documents = next(node_documents(view, where), None)
     guard()
-    location = joined(view.identity, where)
     if documents is None:
         there = sorted(name for name, is_directory in view.names(where) if is_directory and not name.startswith("__"))
         message = f"there is no array here; there is {', '.join(there)}." if there else "there is no array here."
+        location = joined(view.identity, where)
         raise StoreNotFoundError(Problem(location, f"{message} Name an array, such as the path of a level."))
-    return Opened(zarr=zarr_array(view, where, documents, guard=guard), home=view.identity, path=where)
+    return _Node(view=view, path=where, documents=documents, guard=guard)
