@@ -50,13 +50,14 @@ BESIDE: dict[str, dict[str, Any]] = {
     "update_at": {"edits": nf.curried.rename_channel("GFP", "q")},
     "to_numpy": {"path": "0"},
     "open_array": {"path": "0"},
+    "to_dask": {"path": "0"},
 }
 """What a sound call says besides what it must."""
 # What is asked of these is the business of the caller's own functions, or needs a store (see the tests of stores).
-ELSEWHERE = {"pipe", "commit", "create", "update", "evaluate", "open_ome_zarr", "snapshot_from"}
+ELSEWHERE = {"pipe", "commit", "create", "update", "evaluate", "open_ome_zarr", "snapshot_from", "to_tensorstore"}
 CALLED = {"edits", "where"}
 """Takes functions of the caller: what these raise is theirs."""
-DOORS = {"children", "open_group", "open_array", "to_numpy", "read_tile"}
+DOORS = {"children", "open_group", "open_array", "to_dask", "to_numpy", "to_xarray", "read_tile"}
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -71,6 +72,9 @@ def sound(function: str, parameter: str, store: Any) -> Any:
     match function, parameter:
         case _, "store":
             return store
+        case _, "data_array":
+            data = np.zeros((2, 4, 64, 64), "u2")
+            return pytest.importorskip("xarray").DataArray(data, dims=["c", "z", "y", "x"])
         case "add_level" | "add_level_zeros" | "make_tiles", "name":
             return "9"
         case "add_channel", "name":
