@@ -196,4 +196,7 @@ def _remove(files: Files, path: str) -> None:
     except StoreExistsError:  # something was put into a directory that was empty a moment ago
         away = f"{path}.{uuid4().hex}"
         files.move(path, away)  # where that worker does not find it
-        files.remove(away)
+        try:
+            files.remove(away)
+        except StoreExistsError:  # unless it was about to write when the tree was moved
+            files.remove(away)
