@@ -151,11 +151,12 @@ ASKED: dict[tuple[str, str], str] = {
 
 
 def sides_of(method: str, layout: str) -> list[str]:
-    """Those that there are: the bare codecs know one layout only, and ``scipy`` one method."""
-    sides = [side for side in SIDES if side not in ("bare codecs", "scipy")]
-    if layout == "chunks":
-        sides += ["bare codecs", *(["scipy"] if method == "mode" else [])]
-    return sides
+    """Those that there are: iohub 0.3.11 fails at the mode, the bare codecs know one layout only."""
+    if method == "mode":
+        return [
+            side for side in SIDES if not side.startswith("iohub") and (layout == "chunks" or side.startswith("ngff"))
+        ]
+    return [side for side in SIDES if side != "scipy" and (layout == "chunks" or side != "bare codecs")]
 
 
 def main() -> None:

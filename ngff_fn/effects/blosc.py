@@ -1,7 +1,8 @@
 """Blosc with zstd, the commonest encoding of all: blosc2 decodes it in three quarters of the time of numcodecs.
 
-To load blosc2 takes as long as it saves in a gibibyte. It is loaded, if it is installed, once a process has decoded so
-much, or used from the start where the program has loaded it. What it encodes numcodecs cannot decode: it decodes only.
+To load blosc2 takes as long as it saves, on two cores, in 800 MB. If it is installed, it is loaded once a process has
+decoded so much, or used from the start where the program has loaded it. What it encodes numcodecs cannot decode: it
+decodes only.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _HEADER = Struct("<BBBBIII")
 """Version of the format, that of the codec, flags, typesize, nbytes, blocksize, cbytes (Blosc chunk format)."""
 
-PAYS = 2**30
+PAYS = 800 * 10**6
 """Bytes of chunks, encoded, after which blosc2 is loaded."""
 
 
