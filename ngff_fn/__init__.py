@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         NotThereError as NotThereError,
         OutOfRangeError as OutOfRangeError,
         Problem as Problem,
+        StaleDataError as StaleDataError,
         StoreError as StoreError,
         StoreExistsError as StoreExistsError,
         StoreNotFoundError as StoreNotFoundError,
@@ -210,7 +211,7 @@ _NAMES = {
     "effects.xarrays": "to_xarray",
     "errors": (
         "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "
-        "StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
+        "StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
     ),
     "frozen_json": "FrozenMap",
     "plan.describe": "describe",

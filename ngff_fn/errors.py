@@ -109,6 +109,10 @@ class ConflictError(NgffError):
     """Another writer came first: the documents that a plan was computed from have changed. Nothing was written."""
 
 
+class StaleDataError(ConflictError):
+    """Lazy pixels that the caller gave were read from a store that has changed since: to run edits again is no cure."""
+
+
 class StoreError(NgffError, OSError):
     """The store itself failed, or does not allow what was asked."""
 

@@ -57,7 +57,7 @@ def test_damage_is_an_error_or_other_bytes_and_never_the_end_of_the_process() ->
     assert refused > 200
 
 
-@pytest.mark.parametrize("at", [0, 1, 8, 9, 10, 11, 12, 13, 14, 15])
+@pytest.mark.parametrize("at", [0, 1, 8, 9, 10, 11])
 def test_a_damaged_header_is_refused_as_numcodecs_does(at: int) -> None:
     codec, decode = zstd(), Decoder(pays=0)
     encoded = codec.encode(np.random.default_rng(0).integers(0, 999, 5000).astype("u2"))
@@ -71,6 +71,17 @@ def test_a_damaged_header_is_refused_as_numcodecs_does(at: int) -> None:
                 decode(codec, bytes(damaged))
         else:
             assert decode(codec, bytes(damaged)) == expected
+
+
+@pytest.mark.parametrize("name", ["zstd", "lz4"])
+@pytest.mark.parametrize("pays", [0, 2**40])
+def test_a_chunk_that_is_cut_off_is_refused(name: str, pays: int) -> None:
+    codec, decode = zstd(cname=name), Decoder(pays=pays)
+    for block in (np.random.default_rng(0).integers(0, 2**16, 5000), np.arange(5000)):
+        encoded = codec.encode(block.astype("u2"))
+        for stop in (16, 17, len(encoded) // 2, len(encoded) - 1):
+            with pytest.raises(ValueError, match="cut off"):
+                decode(codec, encoded[:stop])
 
 
 def test_it_is_loaded_once_that_pays_or_where_the_program_has_loaded_it() -> None:

@@ -16,10 +16,14 @@ from zarr.storage import MemoryStore
 
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.evaluate import evaluate, evaluated
-from ngff_fn.effects.transaction import recover
+from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.record import STAGE, standing
+from ngff_fn.effects.transaction import carry_out, recover
+from ngff_fn.effects.view import View
 from ngff_fn.errors import ConflictError, InvalidValueError, NgffError, OutOfRangeError, StoreError, UnsupportedError
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.image import Image, Level
+from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Pixels, Stored, downsample, fill, given, mosaic, select, whole
 from ngff_fn.records.snapshot import Version
 from tests.arrays_in_stores import Home, counted, publish_new_pixels, spec
@@ -304,3 +308,21 @@ def test_stores_of_one_memory_are_one_store() -> None:
     home = Home()
     pixels = home.create("0", spec((4, 4), (2, 2)), counted((4, 4)))
     assert address_of(home.store.with_read_only(True)).files.identity == pixels.origin
+
+
+def test_a_commit_that_is_carried_out_while_a_chunk_is_read_does_not_show(tmp_path: Path) -> None:
+    class Interrupted(LocalFiles):
+        """Files whose record is carried out just before a chunk is read from where it was a moment ago."""
+
+        def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
+            if key == joined(STAGE, "chunk"):
+                for record in standing(LocalFiles(self.identity)):
+                    carry_out(LocalFiles(self.identity), record, durable=False)
+            return super().read(key, start, stop)
+
+    home, array = Home(tmp_path), spec((4, 4), (2, 2))
+    home.create("0", array, counted((4, 4)))
+    publish_new_pixels(home, "0", array)
+    files = Interrupted(str(tmp_path))
+    view = View(files, tuple(standing(files)))
+    assert view.read("0/c/0/0") == home.files.read("0/c/0/0") is not None

@@ -106,11 +106,9 @@ def test_a_transformation_of_the_whole_multiscale_is_reckoned_with() -> None:
     assert nf.set_xarray(made, labelled(start=7)).levels[0].array == made.levels[0].array
 
 
-def test_another_path_makes_another_level() -> None:
-    small = labelled(shape=(2, 2, 3), y=10.125 + 0.5 * np.arange(2), x=10.125 + 0.5 * np.arange(3))
-    image = nf.set_xarray(FIRST, small, level="1")
-    assert [level.path for level in image.levels] == ["0", "1"]
-    assert nf.effective_scale(image, 1) == (0.5, 1.0, 0.25, 0.5, 0.5)
+def test_a_level_that_is_not_there_is_refused_where_there_are_others() -> None:
+    with pytest.raises(nf.NotThereError, match="O"):
+        nf.set_xarray(FIRST, labelled(), level="O")
 
 
 # --- later calls put pixels where they belong -------------------------------------------------------------------------

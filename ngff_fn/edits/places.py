@@ -68,7 +68,8 @@ def grid_places(image: Image, index: int, axis: int, coordinate: Coordinate, siz
         problems.append(f"it reaches to element {last}; {grid}. Crop the data, or make the image larger first.")
     elif last >= there and (gap := last + 1 - there - len({place for place in places if place >= there})):
         what = f"{counted(gap, 'time point')} before it would have no pixels"
-        problems.append(f"it reaches to element {last}, and {what}; {grid}. Write these first, or mend the coordinate.")
+        cure = "Write these first, or mend the distance of time points with set_scale"
+        problems.append(f"it reaches to element {last}, and {what}; {grid}. {cure} (one alone has it in attrs step).")
     if not may_grow and not problems and places != list(range(places[0], places[0] + size) if places else ()):
         problems.append(f"the elements are not next to one another; {grid}. Write them one by one, or sort them.")
     refuse(map(coordinate.problem, problems))

@@ -54,7 +54,7 @@ def set_xarray(image: Image, data_array: Any, *, level: int | str = "0") -> Imag
         attributes of the array, its name that of an image without one, the units of coordinates (``attrs["units"]``)
         those of axes that have none; with the first level they replace the axes' own.
     level
-        Its path; or the index of one that is there.
+        Its path; or the index of one that is there. Where there are others it must be there: ``add_level`` adds one.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def set_xarray(image: Image, data_array: Any, *, level: int | str = "0") -> Imag
     """
     part = _part(image, data_array)
     known = [entry.path for entry in image.levels]
-    if isinstance(level, str) and level not in known:
+    if isinstance(level, str) and not known:
         made = _with_first(image, level, part)
         index = level_index(made, level)
     else:
@@ -146,7 +146,7 @@ def _part(image: Image, data_array: Any) -> _Part:
 
 
 def _with_first(image: Image, path: str, part: _Part) -> Image:
-    """The image with a new level: all of its channels, and what the data have along the other axes."""
+    """The image with its first level: all of its channels, and what the data have along the other axes."""
     channels, names = channel_axis(image), axis_names(image)
     shape, places = list(part.shape), [list(range(size)) for size in part.shape]
     grid: dict[str, tuple[float | None, float | None]] = {}
@@ -154,7 +154,7 @@ def _with_first(image: Image, path: str, part: _Part) -> Image:
     for axis, coordinate in enumerate(part.coordinates):
         try:
             if axis == channels:
-                shape[axis] = image.levels[0].array.shape[axis] if image.levels else len(channel_names(image))
+                shape[axis] = len(channel_names(image))
                 places[axis] = channel_places(image, coordinate, part.shape[axis], shape[axis])
             elif coordinate.values is not None:
                 grid[names[axis]] = start_and_step(coordinate)
@@ -166,7 +166,7 @@ def _with_first(image: Image, path: str, part: _Part) -> Image:
     except NgffError as refusal:
         refusals.append(refusal)
     refuse_together(refusals)
-    if not image.levels and image.name is None:
+    if image.name is None:
         image = evolve(image, name=part.name)
     tiles = tiles_at(given(part.array, part.shape), places)
     pixels = mosaic(fill(array.shape, array.fill_value), tiles)

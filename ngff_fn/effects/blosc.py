@@ -35,8 +35,10 @@ class Decoder:
         Raises
         ------
         Exception
-            Whatever either of them raises.
+            Whatever either of them raises; ValueError where the chunk is cut off, which numcodecs does not see.
         """
+        if codec.codec_id == "blosc" and len(data) >= _HEADER.size and _HEADER.unpack_from(data)[-1] > len(data):
+            raise ValueError("the chunk is cut off")
         if codec.codec_id != "blosc" or codec.cname != "zstd":
             return codec.decode(data)
         if self._blosc2 is None:

@@ -23,6 +23,7 @@ from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
     Problem,
+    StaleDataError,
     StoreError,
     WrongTypeError,
     a_type,
@@ -240,8 +241,8 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
             wanted = edit(wanted)
         try:
             done = commit(store, diff(base, wanted), **options)
-        except ConflictError:
-            if time.monotonic() > deadline:
+        except ConflictError as conflict:
+            if isinstance(conflict, StaleDataError) or time.monotonic() > deadline:
                 raise
             time.sleep(random.uniform(0, pause))
             pause, replays = min(2 * pause, 0.25), replays + 1

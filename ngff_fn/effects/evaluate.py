@@ -12,7 +12,7 @@ from ngff_fn.edits.regions import region_from
 from ngff_fn.effects.excerpt import excerpt, slab_region
 from ngff_fn.effects.scalars import converted, scalar
 from ngff_fn.effects.stored import StoredArrays
-from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError
+from ngff_fn.errors import ConflictError, InvalidValueError, NgffError, Problem, StaleDataError, StoreError
 from ngff_fn.records.arrays import converts_safely
 from ngff_fn.records.image import Image, level_at, level_index
 from ngff_fn.records.pixels import (
@@ -130,6 +130,8 @@ def given_block(given: Given, region: Region) -> Block:
     ------
     InvalidValueError
         Where the array does not have the shape that the recipe says.
+    StaleDataError
+        (a ConflictError) where it was read from a store that has changed since.
     StoreError
         Where it cannot be read, with what it said.
     """
@@ -145,6 +147,10 @@ def given_block(given: Given, region: Region) -> Block:
         if hasattr(taken, "read") and hasattr(taken, "spec"):  # TensorStore
             taken = taken.read().result()
         block = np.asarray(taken)
+    except ConflictError as error:
+        message = f"the {type(array).__name__} that was given was read from a store that has changed since."
+        cure = "Make it again, with the function that gave it."
+        raise StaleDataError(Problem("data", f"{message} {cure}")) from error
     except NgffError:
         raise
     except Exception as error:

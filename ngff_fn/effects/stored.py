@@ -150,10 +150,14 @@ class StoredArrays:
         """
         opened = self.opened(stored)
         try:
-            block = _read_chunks(opened, stored.array, region)
-        except Exception:  # noqa: BLE001 — whatever a codec raises: zarr is asked, and what is wrong is told
-            block = None
-        return read_region(opened, region) if block is None else block
+            return _read(opened, stored.array, region)
+        except Exception as error:
+            raise refusal_in(error) or _damage(opened, stored.array, region, error) from error
+
+
+def _read(opened: Opened, array: ArraySpec, region: Region) -> NDArray[Any]:
+    block = _read_chunks(opened, array, region)
+    return np.asarray(opened.zarr[_slices(region)]) if block is None else block
 
 
 _FEW = 8
@@ -212,9 +216,9 @@ def _is_group(document: bytes) -> bool:
 def read_region(opened: Opened, region: Region) -> NDArray[Any]:
     """The pixels of a region of an array; where they cannot be decoded, a refusal that names the chunk."""
     try:
-        return np.asarray(opened.zarr[tuple(slice(start, stop) for start, stop in region)])
+        return np.asarray(opened.zarr[_slices(region)])
     except Exception as error:
-        raise refusal_in(error) or _damage(opened, region, error) from error
+        raise refusal_in(error) or _damage(opened, None, region, error) from error
 
 
 def refusal_in(error: BaseException) -> NgffError | None:
@@ -225,13 +229,16 @@ def refusal_in(error: BaseException) -> NgffError | None:
     return next((found for other in inner if (found := refusal_in(other)) is not None), None)
 
 
-def _damage(opened: Opened, region: Region, error: Exception) -> StoreError:
-    """Which write units are damaged: each is tried on its own."""
+def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exception) -> StoreError:
+    """Which write units are damaged: each is tried on its own, in the way in which it could not be read."""
     problems = []
     for index in units(opened.grid, [region]):
         part = intersection(unit_region(opened.grid, index), region)
         try:
-            opened.zarr[tuple(slice(start, stop) for start, stop in part)]
+            if array is None:
+                opened.zarr[_slices(part)]
+            else:
+                _read(opened, array, part)
         except Exception as fault:  # noqa: BLE001 — whatever a codec raises
             message = f"it cannot be decoded ({_said(fault)}). Restore it from a copy, or write its region again."
             problems.append(Problem(joined(opened.home, opened.key(index)), message))

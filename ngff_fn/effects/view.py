@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeVar, assert_never
 
 from ngff_fn.effects.record import Exchange, Move, Put, Record, changed_by, exchange_is_due, put_is_due
 from ngff_fn.effects.stores import Files
 from ngff_fn.records.paths import and_above, joined, parent
+
+T = TypeVar("T")
 
 
 class View:
@@ -26,22 +29,41 @@ class View:
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes that a file has, or will have."""
-        where = self._resolved(key)
-        if isinstance(where, bytes):
-            return where if start == 0 and stop is None else where[start:stop]
-        return None if where is None else self.files.read(where, start, stop)
+        if not self._steps:
+            return self.files.read(key, start, stop)
+
+        def found(where: str | bytes | None) -> bytes | None:
+            if isinstance(where, bytes):
+                return where[start:stop] if start or stop is not None else where
+            return None if where is None else self.files.read(where, start, stop)
+
+        return self._settled(key, found)
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes that a file has, or will have, and their signature."""
-        where = self._resolved(key)
-        if isinstance(where, bytes):
-            return where, where
-        return (None, None) if where is None else self.files.get(where)
+        if not self._steps:
+            return self.files.get(key)
+
+        def found(where: str | bytes | None) -> tuple[bytes | None, object | None]:
+            if isinstance(where, bytes):
+                return where, where
+            return (None, None) if where is None else self.files.get(where)
+
+        return self._settled(key, found)
 
     def signature(self, key: str) -> object | None:
         """Something that is different when the file has been changed."""
-        where = self._resolved(key)
-        return where if where is None or isinstance(where, bytes) else self.files.signature(where)
+        if not self._steps:
+            return self.files.signature(key)
+        return self._settled(key, lambda where: self.files.signature(where) if isinstance(where, str) else where)
+
+    def _settled(self, key: str, found: Callable[[str | bytes | None], T]) -> T:
+        """What is found where a key is, once that is the same before and after: a writer may just take its steps."""
+        while True:
+            where = self._resolved(key)
+            result = found(where)
+            if self._resolved(key) == where:
+                return result
 
     def exists(self, path: str) -> bool:
         """Whether there is, or will be, a file or directory."""
@@ -49,7 +71,9 @@ class View:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries that a directory has, or will have."""
-        where = self._resolved(path)
+        return self._settled(path, lambda where: self._names(path, where)) if self._steps else self.files.names(path)
+
+    def _names(self, path: str, where: str | bytes | None) -> list[tuple[str, bool]]:
         found = dict(self.files.names(where)) if isinstance(where, str) else {}
         prefix = f"{path}/" if path else ""
         for step in self._steps if path in self._into else ():
