@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import reduce
 from itertools import product
 from typing import Any, assert_never
 
@@ -56,7 +57,10 @@ def _reduced(block: Array, method: Method) -> Any:
     values = sorted(block.ravel().tolist())
     match method:
         case "mean" if block.dtype.kind == "f":
-            return block.astype("float64").mean()
+            total: Any = block.astype("float64")
+            while total.ndim:  # along the first axis, then the next, each from its start
+                total = reduce(np.add, total)
+            return total / block.size
         case "mean":
             return round(Fraction(sum(map(int, values)), len(values)))  # Python rounds half to even
         case "median":
