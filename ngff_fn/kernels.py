@@ -155,7 +155,10 @@ def _mean(slab: Array, window: Window) -> Array:
     accumulator = _accumulator(dtype, count)
     if accumulator is not None:
         if window[-1] == 2 and slab.strides[-1] == dtype.itemsize < 8:
-            slab, window = _neighbours_added(slab), (*window[:-1], 1)
+            rows = (*window[:-1], 1)
+            if dtype.kind == "u" and int(slab.max()) * prod(rows) <= np.iinfo(dtype).max:  # cameras have 12 bits of 16
+                slab, rows = _reduced(np.add, slab, rows, dtype), (1,) * len(rows)
+            slab, window = _neighbours_added(slab), rows
         return _rounded(_reduced(np.add, slab, window, accumulator), count).astype(dtype)
     # No integer holds the sum of 64-bit numbers. Sums of quotients and of remainders do: the mean is in range, so
     # where a sum of quotients wraps around on its way, the carry brings it back.

@@ -92,6 +92,19 @@ def chunk_codec(array: ArraySpec) -> ChunkCodec:
     return codec
 
 
+@pytest.mark.parametrize(("blocksize", "wanted"), [(0, 2**20), (4096, 4096)])
+def test_blosc_with_zstd_has_blocks_of_a_mebibyte_unless_the_array_says_otherwise(blocksize: int, wanted: int) -> None:
+    said = compressor("blosc", cname="zstd", clevel=1, shuffle="bitshuffle", blocksize=blocksize)
+    array = ArraySpec(shape=(1024, 1024), dtype="uint16", chunks=(1024, 1024), compressors=(said,))
+    values = np.random.default_rng(0).poisson(500, array.shape).astype("uint16")
+    encoded = chunk_codec(array).encode(values)
+    assert encoded is not None
+    assert int.from_bytes(encoded[8:12], "little") == wanted
+    home = stored(array, "0.5", np.zeros_like(values))
+    home.files.write(f"0/{unit_key(array, '0.5', (0, 0))}", encoded)
+    assert home.values("0").tobytes() == values.tobytes()
+
+
 def parts_of(data: bytes | None) -> Callable[[int, int | None], bytes | None]:
     """A file, as it is read in parts."""
     return lambda start, stop: None if data is None else data[start:stop]

@@ -318,3 +318,15 @@ def test_factors_that_do_not_fit_are_refused(factors: tuple[int, ...]) -> None:
 def test_an_unknown_method_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="'average' is none of mean, median, mode, min, max, stride"):
         downsample(np.ones(4), (2,), "average")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])
+@pytest.mark.parametrize("window", [(2, 2), (3, 2), (1, 2)])
+@pytest.mark.parametrize("above", [0, 1])
+def test_the_mean_is_exact_where_sums_just_fit_the_dtype_and_where_they_just_do_not(
+    dtype: str, window: tuple[int, int], above: int
+) -> None:
+    most = np.iinfo(dtype).max
+    block = np.full((12, 8), min(most // window[0] + above, most), dtype)
+    block[::5] -= np.dtype(dtype).type(1)
+    assert same_bytes(downsample(block, window, "mean"), reference(block, window, "mean"))
