@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--levels", type=int, metavar="N", help="level 0 included; if left out, as many as there are")
     methods = f"one of {', '.join(METHODS)}; mean, if left out"
     command.add_argument("--method", default="mean", choices=METHODS, metavar="METHOD", help=methods)
+    command.add_argument("--replace", action="store_true", help="make other levels than those that are there")
     command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
     return parser
 
@@ -199,7 +200,14 @@ def _set_scale(options: Any) -> None:
 
 
 def _pyramid(options: Any) -> None:
-    _carry_out_in_each_image(options, c.with_pyramid(options.levels, method=options.method), "a level 0")
+    def made(image: nf.Image) -> nf.Image:
+        levels = options.levels
+        if options.replace:
+            levels = len(image.levels) if levels is None else levels
+            image = nf.without_pyramid(image)
+        return nf.with_pyramid(image, levels, method=options.method)
+
+    _carry_out_in_each_image(options, made, "a level 0")
 
 
 # -- what the commands share -------------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_both_ways_give_the_same_pixels_of_shards(dtype: str, name: str) -> None
             block = values[tuple(slice(*bounds) for bounds in region)]
             read = np.vstack(
                 [
-                    np.hstack([codec.read(parts_of(written.get(key)), (row, column)) for column in range(3)])
+                    np.hstack([codec.chunks_in(parts_of(written.get(key)))((row, column)) for column in range(3)])
                     for row in range(2)
                 ]
             )
@@ -164,7 +164,24 @@ def test_a_shard_that_is_cut_off_is_no_pixels(cut: int) -> None:
     data = codec.encode(some_values(array)[:4, :12])
     assert data is not None
     with pytest.raises(ValueError, match="index"):
-        codec.read(parts_of(data[:-cut]), (0, 0))
+        codec.chunks_in(parts_of(data[:-cut]))((0, 0))
+
+
+def test_the_index_of_a_shard_is_read_once_for_all_of_its_chunks() -> None:
+    array, reads = sharded(), []
+    codec = shard_codec(array)
+    data = codec.encode(some_values(array)[:4, :12])
+    assert data is not None
+
+    def read(start: int, stop: int | None) -> bytes:
+        reads.append(start)
+        return data[start:stop]
+
+    chunk_at = codec.chunks_in(read)
+    for place in product(range(2), range(3)):
+        chunk_at(place)
+    assert len(reads) > 2
+    assert sum(start < 0 for start in reads) == 1
 
 
 def test_a_shard_whose_index_is_damaged_is_no_pixels() -> None:
@@ -176,7 +193,7 @@ def test_a_shard_whose_index_is_damaged_is_no_pixels() -> None:
         damaged = bytearray(data)
         damaged[at] ^= 1
         with pytest.raises(ValueError, match="index"):
-            codec.read(parts_of(bytes(damaged)), (0, 0))
+            codec.chunks_in(parts_of(bytes(damaged)))((0, 0))
 
 
 def test_a_chunk_that_its_shard_does_not_hold_is_no_pixels() -> None:
@@ -186,9 +203,9 @@ def test_a_chunk_that_its_shard_does_not_hold_is_no_pixels() -> None:
         index[0] = offset, nbytes
         said = index.tobytes()
         data = bytes(64) + said + codec.checksum(said).to_bytes(4, "little")
-        assert not codec.read(parts_of(data), (0, 1)).any()
+        assert not codec.chunks_in(parts_of(data))((0, 1)).any()
         with pytest.raises(ValueError):  # noqa: PT011
-            codec.read(parts_of(data), (0, 0))
+            codec.chunks_in(parts_of(data))((0, 0))
 
 
 @pytest.mark.parametrize(

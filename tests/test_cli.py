@@ -486,6 +486,20 @@ def test_a_pyramid_that_is_there_is_made_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(nf.to_numpy(store, "1"), pixels[1::2, 1::2])
 
 
+def test_a_pyramid_of_another_height_is_made_when_it_shall_replace_what_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, pixels = tmp_path / "s.zarr", np.arange(48, dtype="uint8").reshape(6, 8)
+    nf.create(store, nf.with_pyramid(nf.image_from(pixels, axes="yx"), 2), version="0.5")
+    assert main(["pyramid", str(store), "--levels", "3"]) == 1
+    assert "--replace" in said(capsys)[0]
+    assert main(["pyramid", str(store), "--levels", "3", "--method", "max", "--replace"]) == 0
+    np.testing.assert_array_equal(nf.to_numpy(store, "1"), pixels[1::2, 1::2])
+    assert nf.to_numpy(store, "2").shape == (2, 2)
+    assert main(["pyramid", str(store), "--replace"]) == 0
+    assert nf.to_numpy(store, "2").shape == (2, 2)
+
+
 def test_a_pyramid_that_no_image_can_have_is_refused_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,9 +66,10 @@ def test_attributes_come_with_the_array(home: Home) -> None:
     assert open_array(home.store, "0").attrs.asdict() == {"stain": "DAPI"}
 
 
-def test_a_damaged_chunk_is_named(home: Home) -> None:
+@pytest.mark.parametrize("damage", [b"damaged", b""])
+def test_a_damaged_chunk_is_named(home: Home, damage: bytes) -> None:
     key = next(iter(home.chunks("0")))
-    home.files.write(f"0/{key}", b"damaged")
+    home.files.write(f"0/{key}", damage)
     with pytest.raises(StoreError, match=f"0/{key}: it cannot be decoded"):
         to_numpy(home.store, "0")
 

@@ -57,6 +57,11 @@ def test_keywords_are_those_of_tensorstore(store: Path) -> None:
         nf.to_tensorstore(store, "0", dtype="int8")
 
 
+def test_a_keyword_that_tensorstore_does_not_know_is_refused_as_such(store: Path) -> None:
+    with pytest.raises(nf.WrongTypeError, match=r"kwargs: .*colour"):
+        nf.to_tensorstore(store, "0", colour="red")
+
+
 def test_a_store_in_memory_is_refused_with_the_cure() -> None:
     home = Home()
     home.create("0", spec((4, 4), (2, 2)))

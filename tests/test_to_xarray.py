@@ -85,6 +85,12 @@ def test_a_level_is_named_by_its_path_or_index(store: Path, level: int | str) ->
     assert array.coords["z"].values.tolist() == [10.25, 11.25]
 
 
+def test_the_path_of_an_array_is_refused_with_the_level_to_say(store: Path) -> None:
+    for where, path in ((store, "1"), (store / "1", "")):
+        with pytest.raises(nf.WrongTypeError, match=r"s\.zarr/1: this is an array\..* level='1'\."):
+            nf.to_xarray(where, path)
+
+
 def test_the_transformation_of_the_whole_multiscale_comes_after_the_levels(tmp_path: Path) -> None:
     image = nf.set_multiscale_translation(nf.set_multiscale_scale(CELLS, z=2.0), z=1.0)
     nf.create(tmp_path / "s.zarr", image, version="0.5")

@@ -93,7 +93,8 @@ def with_pyramid(
         return image
     if height > 1 and wanted != height:
         message = f"the image has a pyramid of {height} levels, not of {wanted}."
-        raise InvalidValueError(Problem("levels", f"{message} Take it away with without_pyramid first."))
+        cure = "Take it away with without_pyramid first (ngff-fn pyramid --replace)."
+        raise InvalidValueError(Problem("levels", f"{message} {cure}"))
     if wanted == 1:
         message = "the image has no pyramid that could be made again. Say how many levels there shall be."
         raise InvalidValueError(Problem("levels", message))

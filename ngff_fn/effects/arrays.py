@@ -13,11 +13,20 @@ from ngff_fn.codecs import decode_array, token
 from ngff_fn.edits.tiles import tile_region
 from ngff_fn.effects.address import address_below
 from ngff_fn.effects.extras import imported
-from ngff_fn.effects.lazy import as_dask
+from ngff_fn.effects.lazy import LazyArray, as_dask
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
 from ngff_fn.effects.view import View
-from ngff_fn.errors import ConflictError, NgffError, Problem, StoreNotFoundError, UnsupportedError, refuse
+from ngff_fn.errors import (
+    ConflictError,
+    NgffError,
+    Problem,
+    StoreNotFoundError,
+    UnsupportedError,
+    WrongTypeError,
+    refuse,
+)
+from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Level
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, Stored, fill, whole
@@ -63,7 +72,7 @@ def open_array(store: Any, path: str = "") -> zarr.Array[Any]:
     array([[0, 1, 0],
            [0, 0, 1]], dtype=uint8)
     """
-    return _opened(store, path).zarr
+    return _opened(_node(store, path)).zarr
 
 
 def to_numpy(store: Any, path: str = "") -> NDArray[Any]:
@@ -88,7 +97,7 @@ def to_numpy(store: Any, path: str = "") -> NDArray[Any]:
     array([[1, 0],
            [0, 1]], dtype=uint8)
     """
-    return _read(store, path, lambda opened: whole(opened.grid.shape))
+    return _read(store, path, lambda array: whole(array.shape))
 
 
 def read_tile(store: Any, path: str, row: int, column: int, *, pre_dims: Sequence[Any] | None = None) -> NDArray[Any]:
@@ -118,8 +127,7 @@ def read_tile(store: Any, path: str, row: int, column: int, *, pre_dims: Sequenc
            [0, 1]], dtype=uint8)
     """
 
-    def region(opened: Opened) -> Region:
-        array = opened.grid
+    def region(array: ArraySpec) -> Region:
         level = Level(path=path, scale=(1.0,) * len(array.shape), array=array, pixels=fill(array.shape))
         return tile_region(level, row, column, pre_dims=pre_dims)
 
@@ -161,7 +169,7 @@ def to_dask(store: Any, path: str = "") -> dask.array.Array:
     >>> array.chunks, int(array.sum().compute())
     (((3,), (2, 2)), 66)
     """
-    return as_dask(_patiently(lambda: _stored(store, path)))
+    return as_dask(_patiently(lambda: _stored(_node(store, path))))
 
 
 def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.TensorStore:
@@ -183,6 +191,8 @@ def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.Ten
         While a commit is carried out that changes the array, also where its writer died.
     InvalidValueError
         (a ValueError) for keywords that would write.
+    WrongTypeError
+        (a TypeError) for keywords that ``tensorstore.open`` does not know.
     UnsupportedError
         For a store in memory, an array that TensorStore does not take, and without TensorStore
         (``ngff_fn[tensorstore]``).
@@ -216,6 +226,10 @@ def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.Ten
     opened: tensorstore.TensorStore
     try:
         opened = module.open(spec, **{**kwargs, "open": True, "read": True, "write": False}).result()
+    except TypeError as error:
+        raise WrongTypeError(
+            Problem("kwargs", f"tensorstore.open does not take them ({error}). Leave them out.")
+        ) from error
     except Exception as error:
         said = re.split(r" \[(?:tensorstore_spec|source locations)=", str(error))[0]
         message = f"TensorStore does not open this array ({said}). Read it with open_array or to_dask, or rechunk() it."
@@ -224,12 +238,17 @@ def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.Ten
     return opened
 
 
-def _read(store: Any, path: str, region: Callable[[Opened], Region]) -> NDArray[Any]:
+def _read(store: Any, path: str, region: Callable[[ArraySpec], Region]) -> NDArray[Any]:
     """A region of an array; it is read again while writers change it."""
 
     def read() -> NDArray[Any]:
-        opened = _opened(store, path)
-        return read_region(opened, region(opened))
+        node = _node(store, path)
+        try:
+            stored = _stored(node)
+        except NgffError:  # zarr knows more arrays than the records do
+            opened = _opened(node)
+            return read_region(opened, region(opened.grid))
+        return LazyArray(stored=stored)[tuple(slice(*bounds) for bounds in region(stored.array))]
 
     return _patiently(read)
 
@@ -245,9 +264,8 @@ def _patiently(read: Callable[[], T]) -> T:
                 raise
 
 
-def _stored(store: Any, path: str) -> Stored:
+def _stored(node: _Node) -> Stored:
     """The recipe that means what is stored now."""
-    node = _node(store, path)
     try:
         array = decode_array(node.documents)
     except NgffError as error:
@@ -255,10 +273,9 @@ def _stored(store: Any, path: str) -> Stored:
     return Stored(origin=node.view.identity, path=node.path, array=array, token=token(node.documents))
 
 
-def _opened(store: Any, path: str) -> Opened:
+def _opened(node: _Node) -> Opened:
     from ngff_fn.effects.files_store import zarr_array
 
-    node = _node(store, path)
     array = zarr_array(node.view, node.path, node.documents, guard=node.guard)
     return Opened(zarr=array, home=node.view.identity, path=node.path)
 

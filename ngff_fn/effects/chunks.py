@@ -31,6 +31,8 @@ Block: TypeAlias = NDArray[Any]
 Index: TypeAlias = tuple[int, ...]
 Read: TypeAlias = Callable[[int, int | None], bytes | None]
 """Gives a part of one file, as ``Files.read`` does; None where there is no file."""
+ChunkAt: TypeAlias = Callable[[Index], Block]
+"""The pixels of one of the chunks in a file, by its place there."""
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _ENDIANS: dict[object, Literal["<", ">"]] = {"little": "<", "big": ">"}
@@ -61,9 +63,9 @@ class ChunkCodec:
     fill: Any
     codecs: tuple[Codec, ...]
 
-    def read(self, read: Read, place: Index) -> Block:  # noqa: ARG002 — a chunk that is a file has no others beside it
-        """The pixels of the chunk in a file."""
-        return self.decode(read(0, None))
+    def chunks_in(self, read: Read) -> ChunkAt:
+        """The chunks of a file by their place in it: there is one."""
+        return lambda _: self.decode(read(0, None))
 
     def decode(self, data: bytes | None) -> Block:
         """The pixels of a chunk, all of it, which must not be changed; those of one that is not there are fill value.
@@ -118,29 +120,38 @@ class ShardCodec:
     grid: tuple[int, ...]
     checksum: Callable[[bytes], int]
 
-    def read(self, read: Read, place: Index) -> Block:
-        """The pixels of one of the chunks in a file.
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+        return self.chunk.dtype
+
+    def chunks_in(self, read: Read) -> ChunkAt:
+        """The chunks of a file by their place in it; its index is read here, once for all of them.
 
         Raises
         ------
         Exception
-            As ``ChunkCodec.decode``, and ValueError where the index is damaged.
+            As ``ChunkCodec.decode``, also when a chunk is asked for; ValueError where the index is damaged.
         """
         size = 16 * prod(self.grid) + 4
         index = read(-size, None)
         if index is None:
-            return self.chunk.decode(None)
+            return lambda _: self.chunk.decode(None)
         if len(index) != size or self.checksum(index[:-4]) != int.from_bytes(index[-4:], "little"):
             raise ValueError("the index of the shard is damaged")
-        where = 16 * int(np.ravel_multi_index(place, self.grid))
-        offset = int.from_bytes(index[where : where + 8], "little")
-        nbytes = int.from_bytes(index[where + 8 : where + 16], "little")
-        if offset == nbytes == _NOWHERE:
-            return self.chunk.decode(None)
-        data = read(offset, offset + nbytes)
-        if data is None or len(data) != nbytes:
-            raise ValueError("the shard ends before its chunk does")
-        return self.chunk.decode(data)
+
+        def chunk_at(place: Index) -> Block:
+            where = 16 * int(np.ravel_multi_index(place, self.grid))
+            offset = int.from_bytes(index[where : where + 8], "little")
+            nbytes = int.from_bytes(index[where + 8 : where + 16], "little")
+            if offset == nbytes == _NOWHERE:
+                return self.chunk.decode(None)
+            data = read(offset, offset + nbytes)
+            if data is None or len(data) != nbytes:
+                raise ValueError("the shard ends before its chunk does")
+            return self.chunk.decode(data)
+
+        return chunk_at
 
     def encode(self, block: Block) -> bytes | None:
         """The bytes of a shard; None where it is all fill value. Chunks that are so have no bytes."""
@@ -170,7 +181,7 @@ def unit_codec(array: ArraySpec) -> UnitCodec | None:
 
     >>> codec = unit_codec(ArraySpec(shape=(8,), dtype="uint16", chunks=(2,), shards=(4,)))
     >>> data = codec.encode(np.array([1, 2, 3, 4], "uint16"))
-    >>> codec.read(lambda start, stop: data[start:stop], (1,))
+    >>> codec.chunks_in(lambda start, stop: data[start:stop])((1,))
     array([3, 4], dtype=uint16)
     >>> print(unit_codec(ArraySpec(shape=(5,), dtype="uint8", chunks=(4,), serializer=FrozenMap({"name": "pcodec"}))))
     None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +18,11 @@ from ngff_fn.effects.columns import Column, Unit
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, WriteUnit, carried_part
+from ngff_fn.effects.threads import WORKERS
 from ngff_fn.errors import NgffError, Problem, StoreError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Stored, leaves
 from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
-
-WORKERS = max(2, min(4, os.cpu_count() or 1))
 
 Task: TypeAlias = WriteUnit | CopyUnit | Column | Unit
 Submit: TypeAlias = Callable[[Task], "Future[Any]"]
@@ -90,22 +88,33 @@ def carried(task: Task) -> Task:
 def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Submit]:
     """How tasks are handed over: to the executor, or to a few threads of this process that end with this.
 
-    Copying stays in this process: telling another one would take longer than linking a file, or having one copied.
+    Copying stays in this process: telling another one would take longer than having a file copied. To link one takes
+    less than to hand it over to a thread.
     """
-    if executor is not None and leaves_process(executor):
-        with ThreadPoolExecutor(WORKERS) as here:
 
-            def submit(task: Task) -> Future[Any]:
-                if isinstance(task, CopyUnit):
-                    return here.submit(task.run, arrays)
-                return executor.submit(run_elsewhere, carried(task))
+    def on(pool: Executor) -> Submit:
+        return lambda task: _at_once(task) if _is_link(task) else pool.submit(task.run, arrays)
 
-            yield submit
-    elif executor is not None:
-        yield lambda task: executor.submit(task.run, arrays)
-    else:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            yield lambda task: pool.submit(task.run, arrays)
+    def _at_once(task: Task) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(task.run(arrays))
+        return done
+
+    if executor is not None and not leaves_process(executor):
+        yield on(executor)
+        return
+    with ThreadPoolExecutor(WORKERS) as pool:
+        here = on(pool)
+        if executor is None:
+            yield here
+        else:
+            yield (
+                lambda task: here(task) if isinstance(task, CopyUnit) else executor.submit(run_elsewhere, carried(task))
+            )
+
+
+def _is_link(task: Task) -> bool:
+    return isinstance(task, CopyUnit) and task.link
 
 
 def run(tasks: Iterable[Task | None], submit: Submit, in_flight: int, settle: Settle, where: str) -> None:

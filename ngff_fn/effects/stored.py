@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import product
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.chunks import unit_codec
+from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files
+from ngff_fn.effects.threads import for_each
 from ngff_fn.effects.units import unit_region, units
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Region, Stored, extent, intersection, shifted
+from ngff_fn.records.pixels import Region, Stored, extent, intersection, is_empty, shifted
 from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
 
 if TYPE_CHECKING:
@@ -150,38 +152,70 @@ class StoredArrays:
         """
         opened = self.opened(stored)
         try:
-            return _read(opened, stored.array, region)
+            return _read(opened, stored.array, region, few=0 if self._stage is None else _FEW)
         except Exception as error:
             raise refusal_in(error) or _damage(opened, stored.array, region, error) from error
 
 
-def _read(opened: Opened, array: ArraySpec, region: Region) -> NDArray[Any]:
-    block = _read_chunks(opened, array, region)
-    return np.asarray(opened.zarr[_slices(region)]) if block is None else block
+def _read(opened: Opened, array: ArraySpec, region: Region, few: int = 0) -> NDArray[Any]:
+    codec = unit_codec(array)
+    if codec is None or is_empty(region):
+        return np.asarray(opened.zarr[_slices(region)])
+    return _Excerpt(opened, array, region, codec).read(few)
 
 
 _FEW = 8
-"""So many chunks are decoded one after the other; zarr decodes more at a time."""
+"""So many chunks a task decodes one after the other: there are other tasks at the same time."""
 
 
-def _read_chunks(opened: Opened, array: ArraySpec, region: Region) -> NDArray[Any] | None:
-    """The pixels of a region of a few chunks; None where zarr has to be asked for them."""
-    codec = unit_codec(array)
-    grid = tuple((start // size, -(-stop // size)) for (start, stop), size in zip(region, array.chunks, strict=True))
-    if codec is None or not 0 < prod(extent(grid)) <= _FEW:
-        return None
-    shard = tuple(map(floordiv, array.write_unit, array.chunks))  # in chunks
-    made: NDArray[Any] | None = None
-    for index in product(*(range(*bounds) for bounds in grid)):
-        box = tuple((at * size, (at + 1) * size) for at, size in zip(index, array.chunks, strict=True))
-        part, origin = intersection(box, region), [start for start, _ in box]
-        read = partial(opened.files.read, opened.key(tuple(map(floordiv, index, shard))))
-        taken = codec.read(read, tuple(map(mod, index, shard)))[_slices(shifted(part, origin, -1))]
-        if part == region:
-            return taken
-        made = np.empty(extent(region), taken.dtype) if made is None else made
-        made[_slices(shifted(part, [start for start, _ in region], -1))] = taken
-    return made
+class _Excerpt:
+    """A region of an array whose chunks are decoded without zarr."""
+
+    def __init__(self, opened: Opened, array: ArraySpec, region: Region, codec: UnitCodec) -> None:
+        self.opened, self.array, self.region, self.codec = opened, array, region, codec
+        self.shard = tuple(map(floordiv, array.write_unit, array.chunks))  # in chunks
+        self.shards: dict[Index, ChunkAt] = {}
+
+    def read(self, few: int) -> NDArray[Any]:
+        """The pixels; more than a few chunks in threads."""
+        grid = tuple(
+            (start // size, -(-stop // size))
+            for (start, stop), size in zip(self.region, self.array.chunks, strict=True)
+        )
+        count = prod(extent(grid))
+        if count == 1:
+            return self._part(tuple(start for start, _ in grid))[1]
+        made = np.empty(extent(self.region), self.codec.dtype)
+
+        def put(index: Index) -> None:
+            part, block = self._part(index)
+            made[_inside(part, self.region)] = block
+
+        indices = product(*(range(*bounds) for bounds in grid))
+        if count > few:
+            for_each(put, indices)
+        else:
+            deque(map(put, indices), maxlen=0)
+        return made
+
+    def _part(self, index: Index) -> tuple[Region, NDArray[Any]]:
+        """What a chunk has of the region."""
+        box = tuple((at * size, (at + 1) * size) for at, size in zip(index, self.array.chunks, strict=True))
+        part = intersection(box, self.region)
+        return part, self._chunk(index)[_inside(part, box)]
+
+    def _chunk(self, index: Index) -> NDArray[Any]:
+        unit = tuple(map(floordiv, index, self.shard))
+        chunk_at = self.shards.get(unit)
+        if chunk_at is None:
+            chunk_at = self.codec.chunks_in(partial(self.opened.files.read, self.opened.key(unit)))
+            if self.array.shards is not None:
+                self.shards[unit] = chunk_at
+        return chunk_at(tuple(map(mod, index, self.shard)))
+
+
+def _inside(box: Region, region: Region) -> tuple[slice, ...]:
+    return _slices(shifted(box, [start for start, _ in region], -1))
 
 
 def _slices(region: Region) -> tuple[slice, ...]:
@@ -193,7 +227,7 @@ def _meant(files: Readable, stored: Stored) -> dict[str, bytes] | None:
 
 
 def _changed(stored: Stored) -> Problem:
-    message = "the array has changed since it was read. Open the store again, and run the edits on its new value."
+    message = "the array has changed since it was read. Open the store again, and take its new value."
     return Problem(joined(stored.origin, stored.path), message)
 
 

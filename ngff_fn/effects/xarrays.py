@@ -13,6 +13,7 @@ from ngff_fn.effects.address import address_below
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.lazy import as_dask
 from ngff_fn.effects.read import read_snapshot
+from ngff_fn.effects.stored import node_documents
 from ngff_fn.errors import NgffError, Problem, WrongTypeError
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.axes import axis_names, channel_axis
@@ -115,6 +116,9 @@ def labelled(store: Any, path: str = "", level: int | str | None = None) -> Labe
     """What there is to say of a level of a store; the parameters and refusals are those of ``to_xarray``."""
     address = address_below(store, path)
     where = joined(address.files.identity, address.path)
+    if next(node_documents(address.files, address.path), None) is not None:
+        message = "this is an array. Give the path of its image, and its name there as level="
+        raise WrongTypeError(Problem(where, f"{message}{address.path.rpartition('/')[2]!r}."))
     root = read_snapshot(address, "r").root
     if not isinstance(root, Image):
         message = f"this is a {type(root).__name__.lower()}. Give the path of one of its images, such as 'A/1/0'."
