@@ -221,7 +221,7 @@ class _Pass:
         self.array = rungs[0].target.array
         size = self.array.itemsize
         self.cut: Cut = cut(
-            self.source.shape, level_0.unit, rungs, itemsize=size, least=self.stage.column, limit=self.stage.limit // 4
+            self.source.shape, level_0.unit, rungs, itemsize=size, least=self.stage.column, limit=self.stage.limit // 8
         )
         self.rungs = rungs[: len(self.cut.footprints)]
         self.part = column_part(level_0.unit, rungs[0])

@@ -107,7 +107,7 @@ def commit(
         Called with the bytes of pixels done and in total; True: a bar on standard error, with an estimate of the time
         that is left (extra ``progress``).
     memory_limit
-        Bytes of decoded pixels in flight; None: 256 MiB.
+        Bytes of decoded pixels in flight; None: 512 MiB.
     durability
         ``power``: once this returns, the commit survives a power cut; ``process``: it survives the process.
     atomic_pixels

@@ -198,7 +198,8 @@ def cost(pixels: Pixels, shape: tuple[int, ...], itemsize: int, staged: Staged =
         case Fill() | Given():
             return own
         case Stored():
-            return own + _chunk_bytes(pixels.array)
+            is_chunk = inside == tuple(map(min, pixels.array.chunks, pixels.shape))  # then it is what was decoded
+            return own if is_chunk else own + _chunk_bytes(pixels.array)
         case Select():
             return cost(pixels.source, inside, itemsize, staged)
         case Downsample():

@@ -35,7 +35,7 @@ from ngff_fn.records.pixels import (
 )
 from ngff_fn.records.snapshot import Version
 
-MEMORY_LIMIT = 256 * 2**20
+MEMORY_LIMIT = 512 * 2**20
 """Bytes of decoded pixels in flight, where the caller does not say."""
 
 MOST_IN_FLIGHT = 256
