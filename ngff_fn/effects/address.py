@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -16,6 +16,9 @@ from ngff_fn.records.image import DEEPEST, Place
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Version
 
+if TYPE_CHECKING:
+    from ngff_fn.effects.objects import Objects
+
 GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it
 LONGEST_GAP = 2
 """A plate's row and well may be without documents; a group further up belongs to something else, unless it lists the
@@ -24,7 +27,7 @@ path: a level may be called ``a/b/c/d``."""
 FARTHEST = 8
 """How far above an array the group may be that lists it."""
 
-_LATER = "This version reads and writes local directories and Zarr's MemoryStore. Copy the store to one of these."
+_LATER = "This version takes local directories, object stores through obstore, and Zarr's MemoryStore. Copy it to one."
 
 
 def address_of(
@@ -35,7 +38,8 @@ def address_of(
     Parameters
     ----------
     store
-        A path, a Zarr ``LocalStore`` or ``MemoryStore``, a ``StorePath`` of one of these, or an ``Address``.
+        A path, a URL, an obstore store, a Zarr ``LocalStore``, ``MemoryStore`` or ``ObjectStore``, a ``StorePath`` of
+        one of these, or an ``Address``.
     opened
         Where it was when it was opened: a path that says the same need not be resolved again.
     is_group
@@ -46,7 +50,7 @@ def address_of(
     Raises
     ------
     UnsupportedError
-        URLs, zip files, object stores and every other kind of store, by name.
+        Zip files and every other kind of store, by name; a URL without obstore (``ngff_fn[s3]``).
     WrongTypeError
         What is no store at all.
     """
@@ -54,6 +58,10 @@ def address_of(
     match store:
         case Address():
             return store
+        case str() if "://" in store and not store.startswith("file://"):
+            from ngff_fn.effects.objects import objects_from
+
+            return _object_address(*objects_from(store), read_only=False, sought=sought)
         case str() | os.PathLike():
             path = os.fspath(store)
             is_real = opened is not None and _is_called(path, opened)
@@ -152,6 +160,11 @@ def files_of(identity: str) -> Files:
         if memory is None:
             raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
         return MemoryFiles(memory, root)
+    if "://" in identity or identity.startswith("objects:"):
+        from ngff_fn.effects.object_files import ObjectFiles
+        from ngff_fn.effects.objects import objects_at
+
+        return ObjectFiles(*objects_at(identity))
     if not identity:
         message = "the pixels are in no store: the snapshot was made from documents in memory."
         raise StoreError(Problem("", f"{message} Open a store, or give the pixels."))
@@ -160,6 +173,8 @@ def files_of(identity: str) -> Files:
 
 def _zarr_address(store: Any, sought: _Sought) -> Address:
     kind = type(store)
+    if kind.__module__.partition(".")[0] in ("obstore", "_obstore"):
+        return _obstore_address(store, "", read_only=False, sought=sought)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
         message = f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, MemoryStore or StorePath."
         raise WrongTypeError(Problem("store", message))
@@ -174,13 +189,46 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
             return _local_address(os.fspath(store.root), path, read_only=read_only, sought=sought)
         case MemoryStore():
             return _memory_address(store, path, read_only=read_only, sought=sought)
+        case _ if _kind(store) == "ObjectStore":
+            return _obstore_address(store.store, path, read_only=read_only, sought=sought)
         case _:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 
 
+def _kind(store: Any) -> str:
+    """The name of its class; that of Zarr's store of obstore is there only where obstore is."""
+    return type(store).__name__
+
+
+def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:
+    from ngff_fn.effects.objects import objects_of
+
+    if _kind(store) == "LocalStore":
+        return _local_address(os.fspath(store.prefix or "/"), path, read_only=read_only, sought=sought)
+    objects, root = objects_of(store)
+    return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
+
+
+def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _Sought) -> Address:
+    from ngff_fn.effects.object_files import ObjectFiles
+
+    whole = ObjectFiles(objects)
+    home = objects.homes.get(path)
+    if home is None:
+
+        def has(node: str, name: str) -> bool:
+            return objects.tag(joined(node, name)) is not None
+
+        def lists(above: str, below: str) -> bool:
+            return any(_says(whole.read(joined(above, name)), below) for name in _LISTS)
+
+        home = _outermost(path, _above(path), has, lists, sought)
+        if any(has(path, name) for name in GROUP_DOCUMENTS):  # else what is above may still come
+            objects.homes[path] = home
+    return Address(files=ObjectFiles(objects, home, read_only=read_only), path=path[len(home) :].strip("/"))
+
+
 def _local_address(root: str, below: str, *, read_only: bool, sought: _Sought, is_real: bool = False) -> Address:
-    if "://" in root:
-        raise UnsupportedError(Problem(root, f"URLs are not supported yet. {_LATER}"))
     _refuse_unspeakable(root, "store")
     _refuse_unspeakable(below, "store")
     full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)

@@ -12,9 +12,11 @@ from attrs import evolve, frozen
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.conditional import by_conditions, create_in_place
 from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work
@@ -153,14 +155,24 @@ def commit(
     if not plan.operations:
         return Committed(plan=plan, place=plan.base.origin)
     work = with_consolidated(work)
-    if not is_new:
-        clean_beside(work.address.files)
-    if not is_new and only_documents(plan):
-        return Committed(plan=work.plan, place=plan.base.origin, moment=by_documents(work))
     with reported(progress) as report:
-        work = evolve(work, progress=report)
-        moment = create_new(work) if is_new else by_stage(work)
+        moment = _carried_out(evolve(work, progress=report), is_new=is_new)
     return Committed(plan=work.plan, place=plan.base.origin, moment=moment)
+
+
+def _carried_out(work: Work, *, is_new: bool) -> str:
+    """By the way that the plan and the store allow; what the moment was."""
+    files = work.address.files
+    if isinstance(files, ObjectFiles):
+        if is_new:
+            return create_in_place(work, files)
+        if only_documents(work.plan) and not files.is_alone:
+            return by_conditions(work, files)
+    elif is_new:
+        return create_new(work)
+    else:
+        clean_beside(files)
+    return by_documents(work) if only_documents(work.plan) else by_stage(work)
 
 
 def create(

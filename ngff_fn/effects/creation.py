@@ -27,7 +27,8 @@ def create_new(work: Work) -> str:
         _refuse_occupied(work)
         bench = Bench(files, stage)
     try:
-        root = staged_root(work, files, bench.path)
+        root = joined(bench.path, "root")
+        staged_root(work, files, root)
         if work.durable:
             files.sync(tree(files, bench.path))
         with ExitStack() as locks:

@@ -16,6 +16,20 @@ READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a do
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.02
 
 
+_held_alone: set[str] = set()
+
+
+def hold_alone(path: str) -> Callable[[], None]:
+    """Mark a full path as in use by the only writer of its store, which is this process."""
+    _held_alone.add(path)
+    return lambda: _held_alone.discard(path)
+
+
+def is_held_alone(path: str) -> bool:
+    """Whether the only writer of its store uses a full path."""
+    return path in _held_alone
+
+
 class Exclusive(Contained):
     """A directory that one writer at a time has; not ``exclusive``: there is only one, and no lock is asked for."""
 
@@ -58,7 +72,7 @@ class Exclusive(Contained):
     def hold(self, path: str) -> Callable[[], None]:
         """``flock`` on a directory until the returned function is called, or the process ends."""
         if not self.exclusive:
-            return lambda: None
+            return hold_alone(self._full(path))
         descriptor = self._open_directory(self._safe(path))
         flock(descriptor)
         return lambda: unlock(descriptor)
@@ -66,7 +80,7 @@ class Exclusive(Contained):
     def is_held(self, path: str) -> bool:
         """Whether a living process holds a directory."""
         if not self.exclusive:
-            return False
+            return is_held_alone(self._full(path))
         try:
             descriptor = os.open(self._safe(path), READ)
         except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import product
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.stored import StoredArrays
+from ngff_fn.effects.stores import Files
 from ngff_fn.errors import OutOfRangeError, Problem, WrongTypeError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, Stored
@@ -89,9 +89,8 @@ class LazyArray:
         return self.stored.origin, self.stored.path, self.stored.token
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.stored.origin.startswith("memory:"):
-            pickle.dumps(files_of(self.stored.origin))  # which refuses, with the cure
-        return _lazy_array, (self.stored,)
+        # The files go along: those of a memory refuse to, with the cure; by them an object store is known elsewhere.
+        return _lazy_array, (self.stored, files_of(self.stored.origin))
 
     def __copy__(self) -> LazyArray:
         return self
@@ -100,7 +99,7 @@ class LazyArray:
         return self
 
 
-def _lazy_array(stored: Stored) -> LazyArray:
+def _lazy_array(stored: Stored, _files: Files) -> LazyArray:
     return LazyArray(stored=stored)
 
 

@@ -123,22 +123,21 @@ def staged_steps(work: Work, bench: str) -> Staged:
     return Staged(direct, steps, stager.copies)
 
 
-def staged_root(work: Work, files: Files, bench: str) -> str:
-    """Stage a whole new store; the path of its root in the stage."""
-    root = joined(bench, "root")
+def staged_root(work: Work, files: Files, root: str, *, is_last: bool = False) -> None:
+    """Stage a whole new store at a path; ``is_last``: without the documents of its root, which come last."""
     writes = {operation.path: operation for operation in work.plan.operations if isinstance(operation, WriteArray)}
     jobs = []
     for operation in work.plan.operations:
         if not isinstance(operation, CreateNode):
             continue
         path = joined(root, operation.path)
-        _write_documents(files, path, operation)
+        if operation.path or not is_last:
+            _write_documents(files, path, operation)
         if operation.carry is not None:
             carry_beside(operation.carry, files, path, work.plan.base.version)
         if (write := writes.get(operation.path)) is not None:
             jobs.append(_Job(path, write, written_units(write.pixels, "", "", None, write.array)))
-    _write_pixels(work, files, bench, jobs)
-    return root
+    _write_pixels(work, files, parent(root), jobs)
 
 
 @frozen

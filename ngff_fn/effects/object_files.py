@@ -1,0 +1,215 @@
+"""An object store as a port: keys as a tree of files. What is moved is copied, documents are read behind fences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from ngff_fn.effects.exclusive import hold_alone, is_held_alone
+from ngff_fn.effects.fences import FencedDocuments
+from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.record import WORKSHOP
+from ngff_fn.effects.stores import Files
+from ngff_fn.errors import Problem, StoreError, StoreNotFoundError, UnsupportedError
+from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
+
+_DOCUMENTS = {*NODE_DOCUMENTS, ".zmetadata"}
+
+
+class ObjectFiles:
+    """The objects below ``root`` as a tree of files; directories are there while something is in them.
+
+    There is no lock: commits of documents go through conditions (``documents``), all others need ``single_writer``.
+    """
+
+    def __init__(self, objects: Objects, root: str = "", *, read_only: bool = False, is_alone: bool = False) -> None:
+        self.objects, self.root = objects, root
+        self.identity = joined(objects.identity, root)
+        self.read_only = read_only
+        self.is_alone = is_alone
+        self.documents = FencedDocuments(objects, root)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.objects, self.root, self.read_only, self.is_alone)
+
+    def alone(self) -> ObjectFiles:
+        """The same store for its only writer."""
+        return ObjectFiles(self.objects, self.root, read_only=self.read_only, is_alone=True)
+
+    def for_tasks(self, aside: str) -> ObjectFiles:  # noqa: ARG002 — every object is put in one step
+        """This store."""
+        return self
+
+    def beside(self) -> tuple[ObjectFiles, str, str]:
+        """What holds this store, a stage in it, and the store's path."""
+        parent, _, name = self.root.rpartition("/")
+        if not name:
+            message = "it is a whole bucket, which is not replaced. Take a path in it, such as image.zarr."
+            raise UnsupportedError(Problem(self.identity, message))
+        around = ObjectFiles(self.objects, parent, read_only=self.read_only, is_alone=self.is_alone)
+        return around, f".{name}.ngff_fn", name
+
+    def _key(self, key: str) -> str:
+        return joined(self.root, key)
+
+    # --- reading
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
+        """The bytes of an object, or a part of them; a document as readers see it."""
+        if _is_document(key):
+            text = self.documents.read(key)[0]
+            return text if text is None or (start == 0 and stop is None) else text[start:stop]
+        if start == 0 and stop is None:
+            found = self.objects.get(self._key(key))
+            return None if found is None else found.data
+        if start == 0 and stop == 0:
+            return None if self.objects.tag(self._key(key)) is None else b""
+        return self.objects.read(self._key(key), start, stop)
+
+    def get(self, key: str) -> tuple[bytes | None, object | None]:
+        """The bytes of an object and the signature that it had then."""
+        if _is_document(key):
+            return self.documents.read(key)
+        found = self.objects.get(self._key(key))
+        return (None, None) if found is None else (found.data, found.tag)
+
+    def signature(self, key: str) -> object | None:
+        """The tag of an object; that of a document changes with what it says."""
+        if _is_document(key):
+            return self.documents.read(key)[1]
+        return self.objects.tag(self._key(key)) if key or self.root else None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is an object, or something below the path."""
+        if path == WORKSHOP:
+            return bool(self.names(path))
+        return self.signature(path) is not None or bool(self.names(path))
+
+    def is_free(self, path: str) -> bool:
+        """Whether there is nothing at all."""
+        return not self.exists(path)
+
+    def has_links(self, path: str) -> bool:  # noqa: ARG002 — there are none
+        """Whether there are links at or below a path."""
+        return False
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """What is right below a path, each with whether there is more below it."""
+        return self.objects.names(self._key(path))
+
+    # --- changing
+
+    def write(self, key: str, data: bytes) -> None:
+        """A new object."""
+        self._writable(key)
+        self.objects.put(self._key(key), data)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """A new object where there is none, as far as others write too; whether it is there now."""
+        self._writable(key)
+        if self.is_alone:
+            self.objects.put(self._key(key), data)
+            return True
+        return self.objects.put_if(self._key(key), data, None, uuid4().hex)
+
+    def make_directory(self, path: str) -> None:
+        """Nothing: directories are there while something is in them."""
+
+    def move(self, source: str, target: str) -> None:
+        """An object or all below a path gets another name, one object after another; again, where that was cut off."""
+        self._writable(target)
+        old, new = self._key(source), self._key(target)
+        if self.objects.copy(old, new):
+            self.objects.delete(old)
+            return
+        keys = self.objects.keys(old)
+        if not keys:
+            raise StoreNotFoundError(Problem(joined(self.identity, source), "there is nothing to move."))
+        for key in _documents_last(keys):
+            self.objects.copy(key, new + key[len(old) :])
+        for key in reversed(_documents_last(keys)):
+            self.objects.delete(key)
+
+    def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
+        """What is below a path takes the place of what is below another; not in one step, but again where cut off."""
+        if one_step:
+            message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
+            raise UnsupportedError(Problem(joined(self.identity, right), message))
+        old, new = self._key(right), self._key(left)
+        kept = {old + key[len(new) :] for key in self.objects.keys(new)}
+        gone = [key for key in self.objects.keys(old) if key not in kept]
+        self.move(left, right)  # what was there has no further use
+        for key in gone:
+            self.objects.delete(key)
+
+    def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:  # noqa: ARG002 — there are no links
+        """An object with the bytes of another; nothing where there is none."""
+        self._writable(key)
+        if isinstance(source, ObjectFiles) and source.objects is self.objects and not _is_document(source_key):
+            self.objects.copy(source._key(source_key), self._key(key))  # noqa: SLF001 — of the same class
+            return
+        data = source.read(source_key)
+        if data is not None:
+            self.write(key, data)
+
+    def remove(self, path: str) -> None:
+        """An object or all below a path; it may be gone already."""
+        self._writable(path)
+        for key in reversed(_documents_last(self.objects.keys(self._key(path)))):
+            self.objects.delete(key)
+        if path:
+            self.objects.delete(self._key(path))
+
+    def prune(self, path: str) -> None:
+        """Nothing: an empty directory is not there."""
+
+    def is_writable(self, path: str) -> bool:  # noqa: ARG002 — the store says it when it is written
+        """Unless the store is read-only."""
+        return not self.read_only
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Nothing: what an object store has acknowledged it keeps."""
+
+    @contextmanager
+    def lock(self, timeout: float) -> Iterator[None]:  # noqa: ARG002 — nobody waits
+        """For the only writer, nothing; else refused, as there is no lock."""
+        if not self.is_alone:
+            message = "an object store has no lock, and this commit changes more than documents."
+            cure = "Say single_writer=True where nobody else writes, or make it on a disk and copy the store."
+            raise UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+        yield
+
+    def hold(self, path: str) -> Callable[[], None]:
+        """Mark a path as in use by the only writer."""
+        return hold_alone(joined(self.identity, path))
+
+    def is_held(self, path: str) -> bool:
+        """Whether the only writer uses a path."""
+        return is_held_alone(joined(self.identity, path))
+
+    def require_writable(self) -> None:
+        """Refuse where nothing can be written."""
+        self._writable("")
+
+    def _writable(self, key: str) -> None:
+        if not self.objects.lists:
+            message = "plain HTTP is for reading only. Write through the object store behind it, such as s3://."
+            raise StoreError(Problem(joined(self.identity, key), message))
+        if self.read_only:
+            raise StoreError(Problem(joined(self.identity, key), "the store is read-only. Open it for writing."))
+
+
+def _is_document(key: str) -> bool:
+    return key.rpartition("/")[2] in _DOCUMENTS
+
+
+def _documents_last(keys: list[str]) -> list[str]:
+    """Chunks before the documents that make them visible, those of inner nodes before the outer ones."""
+    return sorted(keys, key=lambda key: (_is_document(key), -key.count("/"), key))
+
+
+def _again(objects: Objects, root: str, read_only: bool, is_alone: bool) -> ObjectFiles:  # noqa: FBT001 — for pickle
+    return ObjectFiles(objects, root, read_only=read_only, is_alone=is_alone)

@@ -1,0 +1,332 @@
+"""An object store, through obstore: objects by their keys, and writes that happen only where nothing else has."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from attrs import frozen
+
+from ngff_fn.effects.extras import imported
+from ngff_fn.errors import Problem, StoreError, UnsupportedError
+from ngff_fn.records.paths import joined
+
+T = TypeVar("T")
+
+_MARK = "ngff-fn-commit"
+"""The attribute of an object that says which commit wrote it."""
+_REMEMBERED = 10_000
+"""Documents whose tags are kept: a commit that follows a read need not ask for them again."""
+
+Outcome = Literal["done", "refused"]
+
+
+@frozen
+class Found:
+    """An object as it was read: ``tag`` is another one after each write; ``mark`` is the commit that wrote it."""
+
+    data: bytes
+    tag: str
+    mark: str = ""
+
+
+class Objects:
+    """One object store: a bucket, a server, or a memory.
+
+    ``identity`` is a URL, the same for all doors to the store. Keys are relative to it.
+    """
+
+    at_once = 16
+    """So many requests are worth it at the same time."""
+
+    def __init__(self, store: Any, identity: str) -> None:
+        self.store, self.identity = store, identity
+        self.lists = type(store).__name__ != "HTTPStore"  # plain HTTP has no listing
+        self.homes: dict[str, str] = {}
+        self._api = imported("obstore", "s3", "an object store")
+        self._errors = imported("obstore.exceptions", "s3", "an object store")
+        self._recent: OrderedDict[str, Found] = OrderedDict()
+        self._mutex = threading.Lock()
+        self._quoted: bool | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if type(self.store).__name__ == "MemoryStore":
+            message = "a store in memory does not leave its process. Use the threads of this one, or another store."
+            raise StoreError(Problem(self.identity, message))
+        return _again, (self.store, self.identity)
+
+    # --- reading
+
+    def get(self, key: str) -> Found | None:
+        """An object; None where there is none."""
+
+        def got() -> Found:
+            result = self._api.get(self.store, key)
+            mark = dict(result.attributes).get(_MARK, "")
+            return Found(bytes(result.bytes()), result.meta["e_tag"] or "", str(mark))
+
+        found = self._asked(key, got)
+        self._remember(key, found)
+        return found
+
+    def read(self, key: str, start: int, stop: int | None) -> bytes | None:
+        """A part of an object; a negative start counts from its end."""
+        if start < 0 and stop is None:
+            options: dict[str, Any] = {"range": {"suffix": -start}}
+        elif start >= 0 and stop is not None and stop > start:
+            options = {"range": (start, stop)}
+        elif start > 0 and stop is None:
+            options = {"range": {"offset": start}}
+        else:
+            found = self.get(key)
+            return None if found is None else found.data[start:stop]
+        try:
+            return bytes(self._api.get(self.store, key, options=options).bytes())
+        except FileNotFoundError:
+            return None
+        except self._errors.BaseError:  # of a part beyond the end; what is wrong otherwise is so for the whole, too
+            found = self.get(key)
+            return None if found is None else found.data[start:stop]
+
+    def tag(self, key: str) -> str | None:
+        """The tag of an object; None where there is none."""
+        meta = self._asked(key, lambda: self._api.head(self.store, key))
+        return None if meta is None else str(meta["e_tag"] or (meta["last_modified"], meta["size"]))
+
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """What is right below a path, each with whether there is more below it."""
+        if not self.lists:
+            return []
+        found = self._asked(path, lambda: self._api.list_with_delimiter(self.store, path or None))
+        if found is None:
+            return []
+        names = {str(meta["path"]).rpartition("/")[2]: False for meta in found["objects"]}
+        names |= {str(prefix).rstrip("/").rpartition("/")[2]: True for prefix in found["common_prefixes"]}
+        return list(names.items())
+
+    def keys(self, path: str) -> list[str]:
+        """All keys below a path."""
+        return [key for key, _ in self._below(path)]
+
+    def ages(self, path: str) -> list[tuple[str, float]]:
+        """All keys below a path, each with the seconds since it was written, by two clocks that may differ."""
+        now = datetime.now(UTC)
+        return [(key, (now - written).total_seconds()) for key, written in self._below(path)]
+
+    def _below(self, path: str) -> list[tuple[str, datetime]]:
+        if not self.lists:
+            return []
+        prefix = f"{path}/" if path else None
+        found = self._asked(path, lambda: list(self._api.list(self.store, prefix, chunk_size=1000)))
+        return [(str(meta["path"]), meta["last_modified"]) for some in found or () for meta in some]
+
+    # --- writing
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        """One change of the store; a test bench overrides this to stop at each."""
+        return operation(*arguments, **said)
+
+    def put(self, key: str, data: bytes) -> None:
+        """An object, whatever was there."""
+        self._forget(key)
+        self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
+
+    def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> bool:
+        """An object, if what is there still has the tag ``before`` (None: if nothing is); whether it is there now.
+
+        A refusal can follow one's own success, where an answer was lost and the request sent again: so it is looked for
+        what was written, by its mark, or by its bytes where these are like no others.
+
+        Raises
+        ------
+        StoreError
+            Where the store failed, and it cannot be known whether the object was written.
+        """
+        mode: Any = "create" if before is None else {"e_tag": self._spelled(before)}
+        attributes = {_MARK: mark} if mark else None
+        self._forget(key)
+        failure: Exception | None = None
+        try:
+            self.change(self._api.put, self.store, key, data, mode=mode, attributes=attributes, use_multipart=False)
+        except (self._errors.AlreadyExistsError, self._errors.PreconditionError, FileNotFoundError):
+            pass
+        except NotImplementedError as error:
+            raise self._unconditional() from error
+        except (self._errors.BaseError, OSError) as error:
+            failure = error
+        else:
+            return True
+        found = self.get(key)
+        if found is not None and (found.mark == mark if mark else found.data == data):
+            return True
+        if failure is not None:
+            message = f"{_said(failure)}. Whether the commit has happened is not known: read it again."
+            raise StoreError(Problem(joined(self.identity, key), message)) from failure
+        return False
+
+    def delete(self, key: str) -> None:
+        """No object; there may be none already."""
+        self._forget(key)
+        self._asked(key, lambda: self.change(self._api.delete, self.store, key))
+
+    def copy(self, source: str, target: str) -> bool:
+        """An object gets a second key; False where there is none."""
+        self._forget(target)
+        return self._asked(source, lambda: self.change(self._api.copy, self.store, source, target) or True) is True
+
+    # --- what it can do
+
+    def require_conditions(self, path: str) -> None:
+        """Make sure that the store does what conditions say; it is tried once, with an object below ``path``.
+
+        Raises
+        ------
+        UnsupportedError
+            Where it does not: two writers would lose each other's commits.
+        """
+        if self._quoted is not None:
+            return
+        key = joined(path, uuid4().hex)
+        try:
+            self._quoted = self._tried(key)
+        finally:
+            with suppress(StoreError):
+                self.delete(key)
+        if self._quoted is None:
+            raise self._unconditional()
+
+    def _tried(self, key: str) -> bool | None:
+        """Whether tags are taken with their quotes; None where conditions do not hold."""
+        if not self.put_if(key, b"1", None) or self.put_if(key, b"2", None):
+            return None
+        found = self.get(key)
+        if found is None or not found.tag or self.put_if(key, b"3", f'"{uuid4().hex}"'):
+            return None
+        if self.put_if(key, b"4", found.tag):
+            return True
+        return False if self.put_if(key, b"5", found.tag.strip('"')) else None
+
+    def recent(self, key: str) -> Found | None:
+        """What was read last at a key, while it is remembered; it may be another by now."""
+        with self._mutex:
+            return self._recent.get(key)
+
+    def _spelled(self, tag: str) -> str:
+        """Ceph takes tags without the quotes that it gives them with."""
+        return tag.strip('"') if self._quoted is False else tag
+
+    def _unconditional(self) -> UnsupportedError:
+        message = "it ignores conditions (If-Match, If-None-Match), so writers would lose each other's commits."
+        cure = "Say single_writer=True where nobody else writes, or take another store."
+        return UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+
+    def _asked(self, key: str, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
+        except FileNotFoundError:
+            return None
+        except (self._errors.BaseError, OSError, NotImplementedError) as error:
+            message = f"{_said(error)}. Nothing that was committed is lost."
+            raise StoreError(Problem(joined(self.identity, key), message)) from error
+
+    def _remember(self, key: str, found: Found | None) -> None:
+        with self._mutex:
+            self._recent.pop(key, None)
+            if found is not None and len(found.data) < 2**20:
+                self._recent[key] = found
+            if len(self._recent) > _REMEMBERED:
+                self._recent.popitem(last=False)
+
+    def _forget(self, key: str) -> None:
+        with self._mutex:
+            self._recent.pop(key, None)
+
+
+def _said(error: BaseException) -> str:
+    """The first sentence of what obstore says."""
+    return str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
+
+
+# --- by their identities
+
+
+_known: dict[str, Objects] = {}
+_registry = threading.Lock()
+
+
+def objects_of(store: Any) -> tuple[Objects, str]:
+    """The object store behind an obstore ``ObjectStore``, and the path below it that this one is of."""
+    kind = type(store).__name__
+    path = str(getattr(store, "prefix", None) or "").strip("/")
+    with _registry:
+        if kind == "MemoryStore":
+            name = next((name for name, each in _known.items() if each.store is store), f"objects:{uuid4().hex}")
+            return _known.setdefault(name, Objects(store, name)), ""
+        root = _without_prefix(store, kind)
+        name = _name_of(root, kind)
+        known = _known.get(name)
+        if known is None or known.store != root:
+            known = _known[name] = Objects(root, name)
+        return known, path
+
+
+def objects_at(identity: str) -> tuple[Objects, str]:
+    """The object store and the path below it of an identity that is, or begins with, that of a store.
+
+    Raises
+    ------
+    StoreError
+        Where it was in memory and is gone.
+    """
+    with _registry:
+        for name in sorted(_known, key=len, reverse=True):
+            if identity == name or identity.startswith(f"{name}/"):
+                return _known[name], identity[len(name) :].strip("/")
+    if identity.startswith("objects:"):
+        raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
+    return objects_from(identity)
+
+
+def objects_from(url: str) -> tuple[Objects, str]:
+    """The object store of a URL, with what the environment says of it, and the path of the URL in it."""
+    stores = imported("obstore.store", "s3", "a URL")
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    try:
+        if scheme in ("http", "https"):
+            store = stores.HTTPStore(f"{scheme}://{host}", client_options={"allow_http": True})
+        else:
+            store = stores.from_url(f"{scheme}://{host}")
+    except Exception as error:
+        message = f"obstore does not take it ({_said(error)}). Give a URL such as s3://bucket/image.zarr, or a store."
+        raise UnsupportedError(Problem(url, message)) from error
+    return objects_of(store)[0], path.strip("/")
+
+
+def _without_prefix(store: Any, kind: str) -> Any:
+    """The same store from its root on, so that groups above are seen."""
+    if kind == "HTTPStore" or not getattr(store, "prefix", None):
+        return store
+    options = {"client_options": store.client_options, "retry_config": store.retry_config}
+    given = {name: value for name, value in options.items() if value is not None}
+    return type(store)(config=store.config, **given)
+
+
+def _name_of(store: Any, kind: str) -> str:
+    if kind == "HTTPStore":
+        return str(store.url).rstrip("/")
+    config = dict(store.config)
+    scheme = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}.get(kind, kind.lower())
+    bucket = config.get("bucket") or config.get("container_name") or ""
+    endpoint = str(config.get("endpoint") or "").partition("://")[2].rstrip("/")
+    return f"{scheme}://{endpoint}/{bucket}" if endpoint else f"{scheme}://{bucket}"
+
+
+def _again(store: Any, identity: str) -> Objects:
+    with _registry:
+        return _known.setdefault(identity, Objects(store, identity))
