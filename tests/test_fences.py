@@ -234,17 +234,17 @@ def test_in_any_order_of_requests_nothing_is_lost_doubled_or_torn(block: int) ->
 class Careless(InTurns):
     """Planted: no compare."""
 
-    def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> bool:
+    def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> str:
         del before, mark
         self.put(key, data)
-        return True
+        return self.tag(key) or ""
 
 
 class Unfenced(FencedDocuments):
     """Planted: no fences; the documents are replaced one after the other."""
 
     def commit(self, record: Fences, tags: Any) -> bool:
-        return all(self.objects.put_if(each.key, each.text, tags[each.key]) for each in record.changes)
+        return all(self.objects.put_if(each.key, each.text, tags[each.key]) is not None for each in record.changes)
 
 
 class RolledBack(FencedDocuments):

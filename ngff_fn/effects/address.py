@@ -107,7 +107,7 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
     if not home:
         return Address(files=files, path=where)
     inside = where[len(home) :].strip("/")
-    if files.identity.startswith("memory:"):
+    if _is_remote(files.identity):
         return Address(files=files_of(joined(files.identity, home)), path=inside)
     outer = address_of(joined(files.identity, home), is_group=True)
     return Address(files=outer.files, path=joined(outer.path, inside))
@@ -160,7 +160,7 @@ def files_of(identity: str) -> Files:
         if memory is None:
             raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
         return MemoryFiles(memory, root)
-    if "://" in identity or identity.startswith("objects:"):
+    if _is_remote(identity):
         from ngff_fn.effects.object_files import ObjectFiles
         from ngff_fn.effects.objects import objects_at
 
@@ -169,6 +169,11 @@ def files_of(identity: str) -> Files:
         message = "the pixels are in no store: the snapshot was made from documents in memory."
         raise StoreError(Problem("", f"{message} Open a store, or give the pixels."))
     return LocalFiles(identity)
+
+
+def _is_remote(identity: str) -> bool:
+    """Whether a home is no directory."""
+    return "://" in identity or identity.startswith(("memory:", "objects:"))
 
 
 def _zarr_address(store: Any, sought: _Sought) -> Address:

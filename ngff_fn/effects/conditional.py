@@ -37,8 +37,8 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
     tags = _compared(work, files.documents, {change.key for change in changes})
     if len(changes) == 1:
         (change,) = changes
-        done = files.objects.put_if(files.documents.key(change.key), change.text, tags[change.key], uuid4().hex)
-        moment = change.key
+        tag = files.objects.put_if(files.documents.key(change.key), change.text, tags[change.key], uuid4().hex)
+        done, moment = tag is not None, change.key
     else:
         files.documents.sweep()
         record = new_record(changes)

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
@@ -140,7 +141,7 @@ class FencedDocuments:
 
     def _record(self, name: str) -> tuple[Fences, str] | None:
         """A record and its tag."""
-        key = self.key(joined(FENCED, f"{name}.json"))
+        key = self._at(name)
         found = self.objects.get(key)
         if found is None:
             return None
@@ -159,12 +160,12 @@ class FencedDocuments:
 
     def commit(self, record: Fences, tags: dict[str, str | None]) -> bool:
         """All changes of a record, or none: where a document no longer has its tag, False."""
-        key = self.key(joined(FENCED, f"{record.name}.json"))
-        if not self.objects.put_if(key, record.as_bytes(), None):
-            return False
+        key = self._at(record.name)
         try:
-            if self._fence_all(record, tags) and self._flip(record.name, "commit"):
-                self.carry_out(record)
+            said = self.objects.put_if(key, record.as_bytes(), None)
+            fenced = None if said is None else self._fence_all(record, tags)
+            if fenced and self.objects.put_if(key, evolve(record, state="commit").as_bytes(), said):
+                self._replace(record, lambda change: change.text, fenced)
                 return True
         except StoreError:
             if self.abort(record.name):
@@ -175,22 +176,31 @@ class FencedDocuments:
         self._replace(record, lambda change: change.fenced)  # what was fenced after another had ended it
         return False
 
-    def _fence_all(self, record: Fences, tags: dict[str, str | None]) -> bool:
-        """The first fence alone: of two writers of the same documents, one does not begin."""
+    def _fence_all(self, record: Fences, tags: dict[str, str | None]) -> dict[str, str] | None:
+        """The tags of all fences; None where one could not be put.
 
-        def put(change: Change) -> bool:
+        The first is put alone: of two writers of the same documents, one does not begin.
+        """
+
+        def put(change: Change) -> str | None:
             return self.objects.put_if(self.key(change.key), fence(change.fenced, record.name), tags[change.key])
 
         first, *others = sorted(record.changes, key=lambda change: change.key)
-        return put(first) and all(self._each(put, others))
+        tag = put(first)
+        made = [] if tag is None else [tag, *self._each(put, others)]
+        fenced = {change.key: tag for change, tag in zip((first, *others), made, strict=False) if tag is not None}
+        return fenced if len(fenced) == len(record.changes) else None
+
+    def _at(self, name: str) -> str:
+        return self.key(joined(FENCED, f"{name}.json"))
 
     def _flip(self, name: str, state: State) -> bool:
         """A record that says ``prepare`` says something else from here on; False where another was faster."""
-        key = self.key(joined(FENCED, f"{name}.json"))
         found = self._record(name)
         if found is None or found[0].state != "prepare":
             return found is not None and found[0].state == state
-        return self.objects.put_if(key, evolve(found[0], state=state).as_bytes(), found[1]) or self._is(name, state)
+        tag = self.objects.put_if(self._at(name), evolve(found[0], state=state).as_bytes(), found[1])
+        return tag is not None or self._is(name, state)
 
     def _is(self, name: str, state: State) -> bool:
         found = self._record(name)
@@ -214,15 +224,21 @@ class FencedDocuments:
             self._replace(record, lambda change: change.fenced)
         return False
 
-    def _replace(self, record: Fences, text: Callable[[Change], bytes]) -> None:
+    def _replace(
+        self, record: Fences, text: Callable[[Change], bytes], fenced: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Every document that has the record's fence becomes another, then the record goes; known tags save reading."""
+
         def put(change: Change) -> None:
-            key = self.key(change.key)
+            key, tag = self.key(change.key), fenced.get(change.key)
+            if tag is not None and self.objects.put_if(key, text(change), tag, mark=record.name):
+                return
             while (found := self.objects.get(key)) is not None and fenced_by(found.data) == record.name:
                 if self.objects.put_if(key, text(change), found.tag, mark=record.name):
                     return
 
         self._each(put, record.changes)
-        self.objects.delete(self.key(joined(FENCED, f"{record.name}.json")))
+        self.objects.delete(self._at(record.name))
 
     def _each(self, act: Callable[[Change], T], changes: Iterable[Change]) -> list[T]:
         if self.objects.at_once == 1:

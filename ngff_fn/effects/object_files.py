@@ -83,10 +83,12 @@ class ObjectFiles:
         return self.objects.tag(self._key(key)) if key or self.root else None
 
     def exists(self, path: str) -> bool:
-        """Whether there is an object, or something below the path."""
-        if path == WORKSHOP:
-            return bool(self.names(path))
-        return self.signature(path) is not None or bool(self.names(path))
+        """Whether there is an object, or something below the path; without listings, whether there is a node."""
+        if _is_document(path):
+            return self.signature(path) is not None
+        if not self.objects.lists:
+            return path != WORKSHOP and bool(self.names(path))
+        return bool(self.names(path)) or (path != WORKSHOP and self.signature(path) is not None)
 
     def is_free(self, path: str) -> bool:
         """Whether there is nothing at all."""
@@ -97,7 +99,9 @@ class ObjectFiles:
         return False
 
     def names(self, path: str) -> list[tuple[str, bool]]:
-        """What is right below a path, each with whether there is more below it."""
+        """What is right below a path, each with whether there is more below it; without listings, its documents."""
+        if not self.objects.lists:
+            return [(name, False) for name in NODE_DOCUMENTS if self.signature(joined(path, name)) is not None]
         return self.objects.names(self._key(path))
 
     # --- changing
@@ -113,7 +117,7 @@ class ObjectFiles:
         if self.is_alone:
             self.objects.put(self._key(key), data)
             return True
-        return self.objects.put_if(self._key(key), data, None, uuid4().hex)
+        return self.objects.put_if(self._key(key), data, None, uuid4().hex) is not None
 
     def make_directory(self, path: str) -> None:
         """Nothing: directories are there while something is in them."""

@@ -136,8 +136,8 @@ class Objects:
         self._forget(key)
         self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
 
-    def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> bool:
-        """An object, if what is there still has the tag ``before`` (None: if nothing is); whether it is there now.
+    def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> str | None:
+        """An object, if what is there still has the tag ``before`` (None: if nothing is); its tag, None if it is not.
 
         A refusal can follow one's own success, where an answer was lost and the request sent again: so it is looked for
         what was written, by its mark, or by its bytes where these are like no others.
@@ -152,7 +152,9 @@ class Objects:
         self._forget(key)
         failure: Exception | None = None
         try:
-            self.change(self._api.put, self.store, key, data, mode=mode, attributes=attributes, use_multipart=False)
+            done = self.change(
+                self._api.put, self.store, key, data, mode=mode, attributes=attributes, use_multipart=False
+            )
         except (self._errors.AlreadyExistsError, self._errors.PreconditionError, FileNotFoundError):
             pass
         except NotImplementedError as error:
@@ -160,14 +162,14 @@ class Objects:
         except (self._errors.BaseError, OSError) as error:
             failure = error
         else:
-            return True
+            return str(done["e_tag"] or "")
         found = self.get(key)
         if found is not None and (found.mark == mark if mark else found.data == data):
-            return True
+            return found.tag
         if failure is not None:
             message = f"{_said(failure)}. Whether the commit has happened is not known: read it again."
             raise StoreError(Problem(joined(self.identity, key), message)) from failure
-        return False
+        return None
 
     def delete(self, key: str) -> None:
         """No object; there may be none already."""
@@ -202,14 +204,12 @@ class Objects:
 
     def _tried(self, key: str) -> bool | None:
         """Whether tags are taken with their quotes; None where conditions do not hold."""
-        if not self.put_if(key, b"1", None) or self.put_if(key, b"2", None):
+        tag = self.put_if(key, b"1", None)
+        if not tag or self.put_if(key, b"2", None) or self.put_if(key, b"3", f'"{uuid4().hex}"'):
             return None
-        found = self.get(key)
-        if found is None or not found.tag or self.put_if(key, b"3", f'"{uuid4().hex}"'):
-            return None
-        if self.put_if(key, b"4", found.tag):
+        if self.put_if(key, b"4", tag):
             return True
-        return False if self.put_if(key, b"5", found.tag.strip('"')) else None
+        return False if self.put_if(key, b"5", tag.strip('"')) else None
 
     def recent(self, key: str) -> Found | None:
         """What was read last at a key, while it is remembered; it may be another by now."""

@@ -21,7 +21,7 @@ from ngff_fn.effects.address import files_of
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.threads import for_each
+from ngff_fn.effects.threads import REMOTE, WORKERS, for_each
 from ngff_fn.effects.units import unit_region, units
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
@@ -193,7 +193,7 @@ class _Excerpt:
 
         indices = product(*(range(*bounds) for bounds in grid))
         if count > few:
-            for_each(put, indices)
+            for_each(put, indices, REMOTE if "://" in self.opened.home else WORKERS)
         else:
             deque(map(put, indices), maxlen=0)
         return made

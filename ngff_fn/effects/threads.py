@@ -17,8 +17,12 @@ WORKERS = max(2, min(4, os.cpu_count() or 1))
 _AT_A_TIME = 64
 
 
-def for_each(act: Callable[[T], object], items: Iterable[T]) -> None:
+REMOTE = 16
+"""Reads of a store behind a network that are worth it at a time: most of each is waiting."""
+
+
+def for_each(act: Callable[[T], object], items: Iterable[T], workers: int = WORKERS) -> None:
     """Act on all items, in no order; where one fails, no more than some others are begun."""
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for some in partition_all(_AT_A_TIME, items):
             deque(pool.map(act, some), maxlen=0)

@@ -1,0 +1,329 @@
+"""An object store is read as a directory is; commits go through its conditions, or have a single writer."""
+
+from __future__ import annotations
+
+import http.server
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from attrs import evolve
+from obstore.store import LocalStore, MemoryStore
+from zarr.storage import ObjectStore, StorePath
+
+import ngff_fn as nf
+from ngff_fn import curried as c
+from ngff_fn.effects import conditional
+from ngff_fn.effects.objects import Objects
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.objects import IDENTITY, Careless, Counting, Death, Dying, Unquoted, contents, copied, door, keys_of
+
+PIXELS = np.arange(2 * 16 * 16, dtype="uint16").reshape(2, 16, 16)
+ALONE: dict[str, Any] = {"single_writer": True}
+
+
+def an_image() -> nf.Image:
+    image = nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 4, 4))
+    return nf.add_label(nf.with_pyramid(image, 2), "nuclei", np.ones((16, 16), "uint8"))
+
+
+def a_simple_image() -> nf.Image:
+    return nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 4, 4))
+
+
+def a_plate() -> nf.Plate:
+    image = nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"])
+    return nf.plate_from_positions({f"A/{column}/0": image for column in (1, 2, 3)})
+
+
+def leftovers(store: MemoryStore) -> list[str]:
+    return [key for key in keys_of(store) if "ngff_fn" in key]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_is_read_as_a_directory_is(version: Version, tmp_path: Path) -> None:
+    for name, root in (("image", an_image()), ("plate", a_plate())):
+        nf.create(tmp_path / f"{name}.zarr", root, version=version)
+        remote = MemoryStore()
+        nf.create(remote, root, version=version)
+        here, there = nf.open_ome_zarr(tmp_path / f"{name}.zarr"), nf.open_ome_zarr(remote)
+        assert {key: there.documents[key] for key in there.documents} == dict(here.documents)
+        assert nf.format_tree(there).splitlines()[1:] == nf.format_tree(here).splitlines()[1:]
+        assert keys_of(remote) == sorted(
+            path.relative_to(tmp_path / f"{name}.zarr").as_posix()
+            for path in (tmp_path / f"{name}.zarr").rglob("*")
+            if path.is_file()
+        )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_door_leads_to_the_same_store(version: Version, tmp_path: Path) -> None:
+    store = MemoryStore()
+    nf.create(StorePath(ObjectStore(store), "a/b.zarr"), an_image(), version=version)
+    for given, path in (
+        (ObjectStore(store), "a/b.zarr/0"),
+        (StorePath(ObjectStore(store), "a/b.zarr"), "0"),
+        (StorePath(ObjectStore(store), "a"), "b.zarr/0"),
+    ):
+        np.testing.assert_array_equal(nf.to_numpy(given, path), PIXELS)
+        np.testing.assert_array_equal(nf.open_array(given, path)[1], PIXELS[1])
+        np.testing.assert_array_equal(nf.to_dask(given, path).compute(), PIXELS)
+    nf.create(tmp_path / "b.zarr", an_image(), version=version)
+    assert nf.open_ome_zarr(LocalStore(tmp_path / "b.zarr")) == nf.open_ome_zarr(tmp_path / "b.zarr")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_zarr_wrote_there_is_read_and_what_we_write_zarr_reads(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, an_image(), version=version)
+    group: Any = zarr.open_group(ObjectStore(store), mode="r")
+    np.testing.assert_array_equal(group["0"][...], PIXELS)
+    assert group["labels"]["nuclei"]["0"].shape == (16, 16)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_one_document_changes_by_one_condition(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, a_simple_image(), version=version)
+    before = contents(store)
+    done = nf.update(store, c.set_scale(y=0.5))
+    after = contents(store)
+    assert [key for key in after if after[key] != before.get(key)] == [done.moment]
+    assert nf.open_ome_zarr(store) == evolve(done.snapshot, mode="r")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_several_documents_change_as_one_and_nothing_is_left(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    done = nf.update(store, c.each_image(c.rename_channel("DAPI", "nuclei")))
+    assert nf.open_ome_zarr(store) == evolve(done.snapshot, mode="r")
+    assert leftovers(store) == []
+
+
+def test_another_writer_who_came_first_is_a_conflict() -> None:
+    for root, edit in ((an_image(), c.set_scale(y=2.0)), (a_plate(), c.each_image(c.set_scale(y=2.0)))):
+        store = MemoryStore()
+        nf.create(store, root, version="0.5")
+        base = nf.open_ome_zarr(store, mode="r+")
+        plan = nf.diff(base, edit(base.root))
+        nf.update(
+            store,
+            c.set_extra("note", "other") if isinstance(root, nf.Image) else c.each_image(c.set_extra("note", "other")),
+        )
+        other = contents(store)
+        with pytest.raises(nf.ConflictError, match="Open the store again"):
+            nf.commit(store, plan)
+        assert contents(store) == other
+
+
+def test_it_takes_few_requests() -> None:
+    store = MemoryStore()
+    nf.create(store, a_simple_image(), version="0.5")
+    counting = Counting(store)
+    base = nf.open_ome_zarr(door(counting), mode="r+")
+    counting.requests.clear()
+    nf.commit(door(counting), nf.diff(base, nf.set_scale(base.root, y=0.5)))
+    assert len(counting.requests) <= 2
+
+    plates = MemoryStore()
+    nf.create(plates, a_plate(), version="0.5")
+    counting = Counting(plates)
+    base = nf.open_ome_zarr(door(counting), mode="r+")
+    counting.requests.clear()
+    plan = nf.diff(base, nf.each_image(base.root, c.rename_channel("DAPI", "nuclei")))
+    nf.commit(door(counting), plan)
+    assert len(counting.requests) <= 4 * len(plan.operations) + 3
+
+
+def test_pixels_need_a_single_writer_and_the_refusal_says_so() -> None:
+    store = MemoryStore()
+    nf.create(store, an_image(), version="0.5")
+    before = contents(store)
+    with pytest.raises(nf.UnsupportedError, match="single_writer=True"):
+        nf.update(store, c.add_channel("new", data=PIXELS[0]))
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_single_writer_does_everything(version: Version) -> None:
+    store = MemoryStore()
+    wanted: Any = an_image()
+    nf.create(store, wanted, version=version)
+    for edit in (
+        c.add_channel("new", data=PIXELS[0]),
+        c.remove_channel("DAPI"),
+        c.crop(y=(4, 12)),
+        c.set_region("0", ((0, 1), (0, 4), (0, 4)), np.full((1, 4, 4), 7, "uint16")),
+        c.rechunk((1, 8, 8)),
+        c.without_pyramid(),
+        c.with_pyramid(2),
+    ):
+        wanted = edit(wanted)
+        nf.update(store, edit, **ALONE)
+        for number, level in enumerate(nf.open_ome_zarr(store).root.levels):
+            np.testing.assert_array_equal(nf.to_numpy(store, level.path), nf.evaluate(wanted, number))
+        assert leftovers(store) == []
+
+
+def test_a_single_writer_on_a_disk_does_everything_too(tmp_path: Path) -> None:
+    store = tmp_path / "a.zarr"
+    nf.create(store, an_image(), version="0.5", single_writer=True)
+    nf.update(store, c.add_channel("new", data=PIXELS[0]), **ALONE)
+    np.testing.assert_array_equal(nf.to_numpy(store, "0")[2], PIXELS[0])
+    assert not (store / "__ngff_fn").exists()
+
+
+def test_a_store_that_ignores_conditions_is_refused_unless_there_is_one_writer() -> None:
+    store = MemoryStore()
+    careless = door(Careless(store, IDENTITY))
+    with pytest.raises(nf.UnsupportedError, match=r"ignores conditions .* single_writer=True"):
+        nf.create(careless, an_image(), version="0.5")
+    assert keys_of(store) == []
+    nf.create(careless, an_image(), version="0.5", **ALONE)
+    with pytest.raises(nf.UnsupportedError, match="ignores conditions"):
+        nf.update(careless, c.set_scale(y=0.5))
+    nf.update(careless, c.set_scale(y=0.5), **ALONE)
+    assert leftovers(store) == []
+
+
+def test_tags_that_are_taken_without_their_quotes_are_given_so() -> None:
+    store = MemoryStore()
+    nf.create(store, an_image(), version="0.5")
+    unquoted = Unquoted(store, IDENTITY)
+    with pytest.raises(nf.UnsupportedError):  # neither way: its answers to other tags than its own are refusals
+        Careless(store, IDENTITY).require_conditions("probe")
+    unquoted.require_conditions("probe")
+    nf.update(door(unquoted), c.set_scale(y=0.5))
+    assert leftovers(store) == []
+    assert [key for key in keys_of(store) if key.startswith("probe")] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_new_store_is_there_whole_or_not_at_all(version: Version) -> None:
+    image = nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 16, 16))
+    for changes in range(100):
+        store = MemoryStore()
+        try:
+            nf.create(door(Dying(store, changes)), image, version=version)
+        except Death:
+            pass
+        else:
+            break
+        try:
+            found = nf.open_ome_zarr(door(Objects(store, IDENTITY)))
+        except (nf.StoreNotFoundError, nf.DocumentError):
+            assert not {"zarr.json", ".zgroup"} & set(keys_of(store))
+        else:
+            assert found.root.levels[0].array.shape == (2, 16, 16)
+    else:
+        pytest.fail("it never comes to an end")
+    assert leftovers(store) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_writer_who_dies_at_any_point_leaves_before_or_after(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.01)
+    first = MemoryStore()
+    nf.create(first, a_plate(), version=version)
+    before = nf.open_ome_zarr(door(Objects(first, IDENTITY)))
+    rename = c.each_image(c.rename_channel("DAPI", "nuclei"))
+    states = set()
+    for changes in range(100):
+        store = copied(first)
+        try:
+            nf.update(door(Dying(store, changes)), rename)
+        except Death:
+            pass
+        else:
+            break
+        found = nf.open_ome_zarr(door(Objects(store, IDENTITY)))
+        assert found.root in (before.root, rename(before.root))
+        states.add(found.root == before.root)
+        again = nf.update(door(Objects(store, IDENTITY)), c.each_image(c.set_extra("note", "x")))
+        assert again.snapshot.root == nf.each_image(found.root, c.set_extra("note", "x"))
+        assert {key for key in leftovers(store) if "fenced" not in key} == set()
+    else:
+        pytest.fail("it never comes to an end")
+    assert states == {True, False}
+
+
+def test_two_who_create_the_same_store_do_not_mix() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(door(Dying(store, 3)), an_image(), version="0.5")
+    with pytest.raises(nf.StoreExistsError, match="of a writer that died"):
+        nf.create(door(Objects(store, IDENTITY)), an_image(), version="0.5")
+
+
+def test_a_store_in_memory_does_not_leave_its_process() -> None:
+    store = MemoryStore()
+    nf.create(store, an_image(), version="0.5")
+    with pytest.raises(nf.StoreError, match="does not leave its process"):
+        pickle.dumps(nf.to_dask(store, "0"))
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """A directory behind plain HTTP, which lists nothing."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def list_directory(self, path: Any) -> None:  # noqa: ARG002
+            self.send_error(403)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_plain_http_is_read_and_not_written(version: Version, tmp_path: Path, served: str) -> None:
+    nf.create(tmp_path / "image.zarr", an_image(), version=version)
+    nf.create(tmp_path / "plate.zarr", a_plate(), version=version)
+    url = f"{served}/image.zarr"
+    here, there = nf.open_ome_zarr(tmp_path / "image.zarr"), nf.open_ome_zarr(url)
+    assert dict(there.documents) == dict(here.documents)
+    np.testing.assert_array_equal(nf.to_numpy(url, "0"), PIXELS)
+    np.testing.assert_array_equal(nf.evaluate(nf.crop(there.root, y=(3, 9))), PIXELS[:, 3:9])
+    assert len(dict(nf.positions(nf.open_ome_zarr(f"{served}/plate.zarr").root))) == 3
+    with pytest.raises(nf.StoreError, match="for reading only"):
+        nf.update(url, c.set_scale(y=0.5))
+    with pytest.raises(nf.StoreNotFoundError):
+        nf.open_ome_zarr(f"{served}/nothing.zarr")
+
+
+def test_what_is_served_is_copied_to_a_disk(tmp_path: Path, served: str) -> None:
+    nf.create(tmp_path / "image.zarr", nf.image_from(PIXELS, axes="cyx", channel_names=["a", "b"]), version="0.5")
+    nf.create(tmp_path / "copy.zarr", nf.open_ome_zarr(f"{served}/image.zarr").root, version="0.5")
+    np.testing.assert_array_equal(nf.to_numpy(tmp_path / "copy.zarr", "0"), PIXELS)
+
+
+def test_a_url_that_obstore_does_not_take_is_refused() -> None:
+    with pytest.raises(nf.UnsupportedError, match="obstore does not take it"):
+        nf.open_ome_zarr("gopher://somewhere/image.zarr")
+
+
+def test_without_obstore_the_refusal_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['obstore'] = sys.modules['obstore.store'] = None\n"
+        "import ngff_fn as nf\n"
+        "try: nf.open_ome_zarr('s3://bucket/image.zarr')\n"
+        "except nf.UnsupportedError as error: print(error)"
+    )
+    root = Path(nf.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False, capture_output=True, text=True)
+    assert "Install ngff_fn[s3]" in done.stdout, done.stderr
