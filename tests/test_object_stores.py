@@ -17,7 +17,7 @@ import pytest
 import zarr
 from attrs import evolve
 from obstore.store import LocalStore, MemoryStore
-from zarr.storage import ObjectStore, StorePath
+from zarr.storage import FsspecStore, ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
@@ -312,9 +312,28 @@ def test_what_is_served_is_copied_to_a_disk(tmp_path: Path, served: str) -> None
     np.testing.assert_array_equal(nf.to_numpy(tmp_path / "copy.zarr", "0"), PIXELS)
 
 
-def test_a_url_that_obstore_does_not_take_is_refused() -> None:
-    with pytest.raises(nf.UnsupportedError, match="obstore does not take it"):
+def test_a_url_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(nf.UnsupportedError, match="neither obstore nor fsspec takes it"):
         nf.open_ome_zarr("gopher://somewhere/image.zarr")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_fsspec_knows_is_read_and_has_a_single_writer(version: Version) -> None:
+    url = f"memory://{version}/cells.zarr"
+    with pytest.raises(nf.UnsupportedError, match="single_writer=True"):
+        nf.create(url, an_image(), version=version)
+    nf.create(url, an_image(), version=version, **ALONE)
+    for given, path in ((url, "0"), (f"memory://{version}", "cells.zarr/0"), (FsspecStore.from_url(url), "0")):
+        np.testing.assert_array_equal(nf.to_numpy(given, path), PIXELS)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(nf.to_dask(url, "0"))).compute(), PIXELS)  # noqa: S301
+    with pytest.raises(nf.UnsupportedError, match="single_writer=True"):
+        nf.update(url, c.set_scale(y=0.5))
+    nf.update(url, c.set_scale(y=0.5), **ALONE)
+    nf.update(url, c.add_channel("new", data=PIXELS[0]), **ALONE)
+    np.testing.assert_array_equal(nf.to_numpy(url, "0")[2], PIXELS[0])
+    found: Any = nf.open_ome_zarr(url).root
+    assert found.levels[0].scale == (1.0, 0.5, 1.0)
+    assert nf.to_numpy(url, "labels/nuclei/0").all()
 
 
 def test_without_obstore_the_refusal_names_the_extra() -> None:

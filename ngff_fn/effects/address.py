@@ -59,9 +59,7 @@ def address_of(
         case Address():
             return store
         case str() if "://" in store and not store.startswith("file://"):
-            from ngff_fn.effects.objects import objects_from
-
-            return _object_address(*objects_from(store), read_only=False, sought=sought)
+            return _object_address(*_from_url(store), read_only=False, sought=sought)
         case str() | os.PathLike():
             path = os.fspath(store)
             is_real = opened is not None and _is_called(path, opened)
@@ -173,7 +171,7 @@ def files_of(identity: str) -> Files:
 
 def _is_remote(identity: str) -> bool:
     """Whether a home is no directory."""
-    return "://" in identity or identity.startswith(("memory:", "objects:"))
+    return "://" in identity or identity.startswith(("memory:", "objects:", "fsspec:"))
 
 
 def _zarr_address(store: Any, sought: _Sought) -> Address:
@@ -194,6 +192,11 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
             return _local_address(os.fspath(store.root), path, read_only=read_only, sought=sought)
         case MemoryStore():
             return _memory_address(store, path, read_only=read_only, sought=sought)
+        case _ if _kind(store) == "FsspecStore":
+            from ngff_fn.effects.fsspec_objects import fsspec_objects
+
+            objects, root = fsspec_objects(store.fs), str(store.path).strip("/")
+            return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
         case _ if _kind(store) == "ObjectStore":
             return _obstore_address(store.store, path, read_only=read_only, sought=sought)
         case _:
@@ -203,6 +206,20 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
 def _kind(store: Any) -> str:
     """The name of its class; that of Zarr's store of obstore is there only where obstore is."""
     return type(store).__name__
+
+
+_OF_OBSTORE = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", "http", "https")
+
+
+def _from_url(url: str) -> tuple[Objects, str]:
+    """By obstore as far as it goes; what is left, and chains such as ``zip://…::``, is for fsspec."""
+    if url.partition("://")[0].lower() in _OF_OBSTORE and "::" not in url:
+        from ngff_fn.effects.objects import objects_from
+
+        return objects_from(url)
+    from ngff_fn.effects.fsspec_objects import fsspec_objects_from
+
+    return fsspec_objects_from(url)
 
 
 def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:

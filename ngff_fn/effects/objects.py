@@ -45,11 +45,14 @@ class Objects:
     """So many requests are worth it at the same time."""
 
     def __init__(self, store: Any, identity: str) -> None:
-        self.store, self.identity = store, identity
+        self._begin(store, identity)
         self.lists = type(store).__name__ != "HTTPStore"  # plain HTTP has no listing
-        self.homes: dict[str, str] = {}
         self._api = imported("obstore", "s3", "an object store")
         self._errors = imported("obstore.exceptions", "s3", "an object store")
+
+    def _begin(self, store: Any, identity: str) -> None:
+        self.store, self.identity = store, identity
+        self.homes: dict[str, str] = {}
         self._recent: OrderedDict[str, Found] = OrderedDict()
         self._mutex = threading.Lock()
         self._quoted: bool | None = None
@@ -167,7 +170,7 @@ class Objects:
         if found is not None and (found.mark == mark if mark else found.data == data):
             return found.tag
         if failure is not None:
-            message = f"{_said(failure)}. Whether the commit has happened is not known: read it again."
+            message = f"{said(failure)}. Whether the commit has happened is not known: read it again."
             raise StoreError(Problem(joined(self.identity, key), message)) from failure
         return None
 
@@ -231,7 +234,7 @@ class Objects:
         except FileNotFoundError:
             return None
         except (self._errors.BaseError, OSError, NotImplementedError) as error:
-            message = f"{_said(error)}. Nothing that was committed is lost."
+            message = f"{said(error)}. Nothing that was committed is lost."
             raise StoreError(Problem(joined(self.identity, key), message)) from error
 
     def _remember(self, key: str, found: Found | None) -> None:
@@ -247,16 +250,25 @@ class Objects:
             self._recent.pop(key, None)
 
 
-def _said(error: BaseException) -> str:
-    """The first sentence of what obstore says."""
+def said(error: BaseException) -> str:
+    """The first line of what others say."""
     return str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
 
 
 # --- by their identities
 
 
-_known: dict[str, Objects] = {}
-_registry = threading.Lock()
+_known: dict[str, Any] = {}
+_registry = threading.RLock()
+
+
+def known(identity: str, make: Callable[[], T]) -> T:
+    """The one object store of an identity."""
+    with _registry:
+        if identity not in _known:
+            _known[identity] = make()
+        found: T = _known[identity]
+        return found
 
 
 def objects_of(store: Any) -> tuple[Objects, str]:
@@ -269,10 +281,9 @@ def objects_of(store: Any) -> tuple[Objects, str]:
             return _known.setdefault(name, Objects(store, name)), ""
         root = _without_prefix(store, kind)
         name = _name_of(root, kind)
-        known = _known.get(name)
-        if known is None or known.store != root:
-            known = _known[name] = Objects(root, name)
-        return known, path
+        if name not in _known or _known[name].store != root:
+            _known[name] = Objects(root, name)
+        return _known[name], path
 
 
 def objects_at(identity: str) -> tuple[Objects, str]:
@@ -287,8 +298,8 @@ def objects_at(identity: str) -> tuple[Objects, str]:
         for name in sorted(_known, key=len, reverse=True):
             if identity == name or identity.startswith(f"{name}/"):
                 return _known[name], identity[len(name) :].strip("/")
-    if identity.startswith("objects:"):
-        raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
+    if identity.startswith(("objects:", "fsspec:")):
+        raise StoreError(Problem(identity, "this store is not known here. Open it first."))
     return objects_from(identity)
 
 
@@ -303,7 +314,7 @@ def objects_from(url: str) -> tuple[Objects, str]:
         else:
             store = stores.from_url(f"{scheme}://{host}")
     except Exception as error:
-        message = f"obstore does not take it ({_said(error)}). Give a URL such as s3://bucket/image.zarr, or a store."
+        message = f"obstore does not take it ({said(error)}). Give a URL such as s3://bucket/image.zarr, or a store."
         raise UnsupportedError(Problem(url, message)) from error
     return objects_of(store)[0], path.strip("/")
 
@@ -328,5 +339,4 @@ def _name_of(store: Any, kind: str) -> str:
 
 
 def _again(store: Any, identity: str) -> Objects:
-    with _registry:
-        return _known.setdefault(identity, Objects(store, identity))
+    return known(identity, lambda: Objects(store, identity))
