@@ -59,7 +59,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     Parameters
     ----------
     store_path
-        A path, a Zarr ``LocalStore`` or ``MemoryStore``, or a ``StorePath`` of one.
+        A path, a URL, an obstore store, a Zarr ``LocalStore``, ``MemoryStore``, ``ObjectStore`` or ``FsspecStore``, or
+        a ``StorePath`` of one.
     layout
         ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image, ``hcs``: a plate, ``bf2raw``: a
         collection. A new store needs one; new collections are refused by name in this version.
