@@ -19,6 +19,8 @@ from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work
 from ngff_fn.effects.stores import Address
+from ngff_fn.effects.zip_commit import commit_archive
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
@@ -155,11 +157,14 @@ def commit(
     work = with_consolidated(work)
     if not is_new:
         clean_beside(work.address.files)
-    if not is_new and only_documents(plan):
+    if not is_new and only_documents(plan) and not isinstance(work.files, ZipFiles):
         return Committed(plan=work.plan, place=plan.base.origin, moment=by_documents(work))
     with reported(progress) as report:
         work = evolve(work, progress=report)
-        moment = create_new(work) if is_new else by_stage(work)
+        if isinstance(work.files, ZipFiles):
+            moment = commit_archive(work, work.files)
+        else:
+            moment = create_new(work) if is_new else by_stage(work)
     return Committed(plan=work.plan, place=plan.base.origin, moment=moment)
 
 
