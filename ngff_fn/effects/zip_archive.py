@@ -12,9 +12,9 @@ import stat
 import struct
 import threading
 import weakref
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -24,6 +24,9 @@ from ngff_fn.effects.system_calls import read_all, signature_of
 from ngff_fn.errors import Problem, StoreError, refuse
 from ngff_fn.records.image import DEEPEST
 from ngff_fn.records.paths import joined
+
+if TYPE_CHECKING:
+    import zipfile
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 """Before each member; its last two numbers are the lengths of the name and of what else stands before the bytes."""
@@ -35,6 +38,7 @@ LARGEST_DEFLATED = 2**28
 Zarr compresses its chunks itself: "ZIP-level compression SHOULD be disabled" (RFC-9).
 """
 
+_STORED, _DEFLATED = 0, 8
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _MOST_PROBLEMS = 20
 _ODD = re.compile(r"[\\\0-\x1f\x7f]|^[A-Za-z]:")
@@ -70,7 +74,7 @@ class Member:
         last = self.size if stop is None else max(first, min(stop, self.size))
         if first == last and self.size:
             return b""
-        if self.info.compress_type == zipfile.ZIP_STORED and (first, last) != (0, self.size):
+        if self.info.compress_type == _STORED and (first, last) != (0, self.size):
             return self._bytes(first, last - first)
         whole = self._whole()
         return whole if (first, last) == (0, self.size) else whole[first:last]
@@ -80,11 +84,11 @@ class Member:
         if name == self.name:
             return kept
         data = self._bytes(0, self.info.compress_size)
-        if self.info.compress_type == zipfile.ZIP_DEFLATED:
+        if self.info.compress_type == _DEFLATED:
             data = self._inflated(data)
         if len(data) != self.size or zlib.crc32(data) != self.info.CRC:
             raise self._damaged("its bytes are not those that the archive's directory says")
-        if self.info.compress_type == zipfile.ZIP_DEFLATED:
+        if self.info.compress_type == _DEFLATED:
             self.archive.last_inflated = (self.name, data)  # the chunks of a shard are read one after the other
         return data
 
@@ -163,6 +167,8 @@ class Archive:
         return self._descriptor
 
     def _read_directory(self, status: os.stat_result) -> list[zipfile.ZipInfo]:
+        import zipfile
+
         if not stat.S_ISREG(status.st_mode):
             raise StoreError(Problem(self.path, "this is no file. Name a zip archive, or a directory."))
         try:
@@ -200,11 +206,11 @@ def _bad_members(infos: Iterable[zipfile.ZipInfo]) -> Iterator[tuple[str, str]]:
             yield name, "this is neither a file nor a folder. Write the archive without it."
         elif info.flag_bits & _ENCRYPTED:
             yield name, "it is encrypted. Write the archive without a password."
-        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        elif info.compress_type not in (_STORED, _DEFLATED):
             yield name, f"compression method {info.compress_type} is not supported. Store it without compression."
         elif info.volume:
             yield name, "the archive is split into several files. Write it as one."
-        elif info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
+        elif info.compress_type == _STORED and info.file_size != info.compress_size:
             yield name, "it is stored without compression, but its two sizes differ: the archive is damaged."
         elif info.file_size > LARGEST_DEFLATED and info.file_size > LARGEST_RATIO * info.compress_size:
             yield name, f"{info.compress_size} bytes would become {info.file_size}. Store it without compression."
