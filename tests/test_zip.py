@@ -24,6 +24,7 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.lazy import LazyArray
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.consolidation import HOLDERS, consolidate
 from tests.plate_crashes import small_plate
 from tests.real_plates import images_in, pixels_in, records
 from tests.zips import as_they_lie, contents, small_image, zipped
@@ -127,6 +128,14 @@ def test_a_changed_archive_is_noticed(archive: Path) -> None:
     with pytest.raises(nf.ConflictError):
         lazy[:]
     assert (nf.to_numpy(archive, "0")[0] == 1).all()
+
+
+def test_an_array_stays_open_while_other_documents_of_its_archive_change(archive: Path) -> None:
+    array = nf.open_array(archive, "0")
+    expected = np.asarray(array[:])
+    nf.update(archive, c.rename_channel("GFP", "EGFP"))
+    np.testing.assert_array_equal(array[:], expected)
+    np.testing.assert_array_equal(array[1, 2], expected[1, 2])
 
 
 def test_a_file_that_another_program_puts_in_the_place_is_read_anew(archive: Path, quick_path: Path) -> None:
@@ -314,6 +323,28 @@ def test_an_archive_is_replaced_by_another_only_when_that_is_meant(archive: Path
     nf.create(archive, new, version="0.4", overwrite=True)
     assert nf.open_ome_zarr(archive).version == "0.4"
     assert nf.open_ome_zarr(archive).root.levels[0].array.shape == (3, 3)
+
+
+def test_a_damaged_archive_is_replaced_when_that_is_meant(archive: Path) -> None:
+    archive.write_bytes(archive.read_bytes()[:1000])
+    new = nf.image_from(np.ones((3, 3), "uint8"), axes="yx")
+    with pytest.raises(nf.StoreExistsError, match="overwrite=True"):
+        nf.create(archive, new, version="0.5")
+    nf.create(archive, new, version="0.5", overwrite=True)
+    assert nf.to_numpy(archive, "0").shape == (3, 3)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_consolidated_metadata_in_an_archive_are_kept_true(version: Version, quick_path: Path) -> None:
+    store, made = quick_path / "store.zarr", quick_path / "store.zip"
+    nf.create(store, small_plate(), version=version)
+    consolidate(store)
+    zipped(store, made)
+    for each in (store, made):
+        nf.update(each, c.each_image(c.set_scale(y=0.5)), c.remove_well("A/2"))
+    name = HOLDERS[version]
+    assert b"0.5" in contents(made)[name]
+    assert json.loads(contents(made)[name]) == json.loads((store / name).read_bytes())
 
 
 def test_an_archive_can_be_made_of_its_own_pixels(archive: Path) -> None:

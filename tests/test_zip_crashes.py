@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -21,6 +22,8 @@ from ngff_fn.effects.stores import Address
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import Counter, Scenario, Stopping, names_in, scenarios, state
+from tests.plate_crashes import small_plate
+from tests.real_plates import images_in, pixels_in
 
 NAME = "image.ozx"
 ALL = bool(os.environ.get("NGFF_FN_ALL_POINTS"))
@@ -136,6 +139,47 @@ def test_a_disk_that_fails_leaves_the_old_archive_or_the_new_one_and_says_so(
         assert now == trial.after if acknowledged else now in (trial.before, trial.after)
         trial.check(archive, point)
     record_property("points at which the disk of an archive failed", len(trial.points))
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def test_a_writer_that_comes_in_between_loses_nothing_and_nothing_is_lost_to_it(quick_path: Path) -> None:
+    """At every change before the lock another one renames a channel elsewhere, while a well is renamed here."""
+    archive = quick_path / NAME
+
+    def renamed(point: int) -> bool:
+        """Whether the other one came before the lock."""
+        archive.unlink(missing_ok=True)
+        nf.create(archive, small_plate(), version="0.5")
+        before: list[bool] = []
+
+        def overtake() -> None:
+            before.append(is_free(archive) and is_free(archive.parent))
+            if before[0]:
+                nf.update(archive / "B/3/0", c.rename_channel("GFP", "EGFP"))
+
+        nf.update(door(archive, Counter(point, overtake)), c.rename_well("A/1", "C/7"))
+        plate = nf.open_ome_zarr(archive).root
+        assert isinstance(plate, nf.Plate)
+        images = images_in(plate)
+        assert set(images) == {"A/2/0", "B/3/0", "B/3/1", "C/7/0"}
+        assert nf.channel_names(images["B/3/0"])[1] == ("EGFP" if before == [True] else "GFP")
+        assert nf.to_numpy(archive, "C/7/0/0").tobytes() == pixels_in(small_plate())["A/1/0/0"].tobytes()
+        return before == [True]
+
+    came = [renamed(point) for point in range(1, 40)]
+    assert len(set(came)) == 2
 
 
 def test_the_moment_is_durable_in_order(quick_path: Path) -> None:

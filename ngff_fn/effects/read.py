@@ -311,19 +311,25 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
 
 
 def guard_of(files: Files, path: str) -> Callable[[], None]:
-    """A check that the array at ``path`` is still the one that it was when this was made.
+    """A check that the array at ``path`` is still the one that it was when this was made: with the same documents there
+    were the same pixels.
 
     The returned function raises ConflictError when the array's documents have changed since, or a commit that has
     happened is about to change it.
     """
     witness = Witness(files)
-    for key in NODE_DOCUMENTS:
-        witness.read(joined(path, key))
+    documents = [witness.read(joined(path, key)) for key in NODE_DOCUMENTS]
 
     def check() -> None:
-        if not witness.still_true():
+        nonlocal witness
+        if witness.still_true():
+            return
+        again = Witness(files)  # of an archive all signatures are others with every commit, whatever it changed
+        same = [again.read(joined(path, key)) for key in NODE_DOCUMENTS] == documents
+        if not same or any(each.view.touches(path) for each in (witness, again)) or not again.still_true():
             message = "the array has changed since it was opened. Open it again."
             raise ConflictError(Problem(joined(files.identity, path), message))
+        witness = again
 
     return check
 

@@ -274,9 +274,20 @@ def archive_at(path: str) -> Archive | None:
     except OSError as error:
         raise StoreError(Problem(path, f"{error.strerror or error}. Nothing was changed.")) from error
     archive = Archive(path, descriptor)
+    _keep(archive)
+    return archive
+
+
+def adopt(archive: Archive, path: str) -> None:
+    """Know an archive that has just got this name: it need not be read again."""
+    archive.path = path
+    archive.signature = signature_of(os.fstat(archive.descriptor))  # the name is part of it
+    _keep(archive)
+
+
+def _keep(archive: Archive) -> None:
     with _mutex:
-        _open.pop(path, None)
+        _open.pop(archive.path, None)
         while len(_open) >= _KEPT:
             del _open[next(iter(_open))]
-        _open[path] = archive
-    return archive
+        _open[archive.path] = archive

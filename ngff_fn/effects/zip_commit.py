@@ -27,7 +27,7 @@ from ngff_fn.effects.transaction import (
     happened,
     recover,
 )
-from ngff_fn.effects.zip_archive import Archive
+from ngff_fn.effects.zip_archive import Archive, adopt
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.effects.zip_overlay import Overlay
 from ngff_fn.effects.zip_writing import comment_of, in_order, write_archive
@@ -65,7 +65,7 @@ class _Desk:
         root = staged_root(work, self.overlay, "root")
         made = self._written(root, comment_of(work.plan.base.version), None)
         with self.around.lock(LOCK_TIMEOUT):
-            if not self.archive.exists(""):
+            if not self.archive.is_there():
                 return self._put_in_place(made)
             if work.plan.base.mode == "w-":
                 message = "something is there already. Replace it with overwrite=True, or take another name."
@@ -122,13 +122,12 @@ class _Desk:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        archive = self.archive.archive
-        size = 0 if archive is None else archive.size
+        size = os.path.getsize(self.archive.identity) if self.archive.is_there() else 0
         with self.archive.lock(LOCK_TIMEOUT + size / COPIED_A_SECOND):
             yield
 
-    def _written(self, root: str, comment: bytes, base: Archive | None) -> str:
-        """A new archive, whole and durable; its path in the directory around."""
+    def _written(self, root: str, comment: bytes, base: Archive | None) -> Archive:
+        """A new archive, whole and durable, which has not got its name."""
         made = joined(self.bench.path, "archive")
         content = self.overlay.content(root)
         members = ((key, content[key]) for key in in_order(content))
@@ -136,7 +135,7 @@ class _Desk:
         mode = None if base is None else base.mode
         try:
             self.around.change(write_archive, path, members, comment, mode)
-            Archive(path, os.open(path, READ))  # which refuses what nobody could open
+            new = Archive(path, os.open(path, READ))  # which refuses what nobody could open
         except UnicodeEncodeError as error:
             message = f"{error.object!r} has a character that no member of an archive can have. Leave it out."
             raise InvalidValueError(Problem(self.archive.identity, message)) from error
@@ -147,11 +146,12 @@ class _Desk:
             raise StoreError(Problem(self.archive.identity, message)) from error
         if self.work.durable:
             self.around.sync([made])
-        return made
+        return new
 
-    def _put_in_place(self, made: str) -> str:
+    def _put_in_place(self, new: Archive) -> str:
         _, _, name = self.archive.beside()
-        self.around.move(made, name)
+        self.around.move(joined(self.bench.path, "archive"), name)
+        adopt(new, self.archive.identity)
         if self.work.durable:
             with happened(self.around, name):
                 self.around.sync([""])

@@ -68,6 +68,10 @@ class ZipFiles(Exclusive):
         """The archive that is there now."""
         return archive_at(self.identity)
 
+    def is_there(self) -> bool:
+        """Whether anything has the archive's name, whole or damaged."""
+        return os.path.lexists(self.identity)
+
     def alone(self) -> ZipFiles:
         """The same archive for its only writer."""
         return type(self)(self.identity, read_only=self.read_only, exclusive=False)
@@ -155,7 +159,7 @@ class ZipFiles(Exclusive):
     def is_writable(self, path: str) -> bool:  # noqa: ARG002 — all of it, or nothing
         """Whether the archive can be replaced, as far as can be known."""
         above = os.path.dirname(self.identity)
-        return os.access(above, os.W_OK | os.X_OK) and (not self.exists("") or os.access(self.identity, os.W_OK))
+        return os.access(above, os.W_OK | os.X_OK) and (not self.is_there() or os.access(self.identity, os.W_OK))
 
     def sync(self, paths: Iterable[str]) -> None:
         """Nothing: nothing is written here."""
