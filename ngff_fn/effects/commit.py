@@ -51,7 +51,7 @@ class Committed:
     place
         Where.
     moment
-        The document or record whose appearance made it happen; empty where nothing was to do.
+        The document, record or archive whose appearance made it happen; empty where nothing was to do.
     replays
         How often the edits were run again because another writer came first (``update``).
     """
@@ -100,7 +100,8 @@ def commit(
     Parameters
     ----------
     store
-        Where the plan's base was read from, by the same or another door.
+        Where the plan's base was read from, by the same or another door. An archive is written anew, without what the
+        commit does not change being decoded, and replaced in one step.
     plan
         What ``diff`` gave.
     executor
@@ -182,7 +183,8 @@ def create(
     Parameters
     ----------
     store
-        Where; nothing may be there, unless ``overwrite``.
+        Where; nothing may be there, unless ``overwrite``. A path that ends with ``.ozx`` or ``.zip`` becomes a single
+        file (RFC-9).
     root
         What; pixels of other stores are copied, and what lies beside their images. What lies beside the rows of a plate
         or the series of a collection, such as ``OME``, is not. To convert a store is thus
@@ -192,7 +194,7 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` in it may be replaced as well.
+        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well.
     options
         As for ``commit``.
 
