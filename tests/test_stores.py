@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import zarr
-from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
+from zarr.storage import LocalStore, LoggingStore, MemoryStore, StorePath, ZipStore
 
 from ngff_fn.effects.address import address_of, files_of
 from ngff_fn.effects.local import LocalFiles
@@ -316,15 +316,29 @@ def test_a_memory_that_is_gone_is_said_to_be() -> None:
         files_of(identity)
 
 
-@pytest.mark.parametrize("store", ["https://example.org/a.zarr", "s3://bucket/a.zarr", "a.ozx", "a.zarr.zip"])
+@pytest.mark.parametrize("store", ["https://example.org/a.zarr", "s3://bucket/a.zarr"])
 def test_kinds_of_store_that_come_later_are_refused_by_name(store: str) -> None:
     with pytest.raises(UnsupportedError, match="not supported yet"):
         address_of(store)
 
 
-def test_other_zarr_stores_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedError, match="ZipStore is not supported yet"):
-        address_of(ZipStore(tmp_path / "a.zip", mode="w"))
+def test_other_zarr_stores_are_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="LoggingStore is not supported yet"):
+        address_of(LoggingStore(MemoryStore()))
+
+
+def test_archives_are_known_by_their_names_unless_they_are_directories(tmp_path: Path) -> None:
+    for name in ("a.ozx", "a.zarr.zip", "A.OZX"):
+        address = address_of(tmp_path / name)
+        assert (address.files.identity, address.path) == (str(tmp_path / name), "")
+        assert address_of(tmp_path / name).place == address_of(ZipStore(tmp_path / name, mode="w")).place
+        assert type(address.files).__name__ == type(files_of(address.files.identity)).__name__ == "ZipFiles"
+        (tmp_path / name).touch()
+        assert address_of(tmp_path / name / "B/1").path == "B/1"
+        (tmp_path / name).unlink()
+        (tmp_path / name).mkdir()
+        assert type(address_of(tmp_path / name).files).__name__ == "LocalFiles"
+    assert type(address_of(tmp_path / "a.zip.zarr").files).__name__ == "LocalFiles"
 
 
 @pytest.mark.parametrize("store", [None, 3, {"a": 1}])

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.stores import Address, Files
+from ngff_fn.effects.zip_files import ZipFiles, archive_in, is_archive
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
 from ngff_fn.records.paths import joined
@@ -27,7 +28,10 @@ path: a level may be called ``a/b/c/d``."""
 FARTHEST = 8
 """How far above an array the group may be that lists it."""
 
-_LATER = "This version takes local directories, object stores through obstore, and Zarr's MemoryStore. Copy it to one."
+_LATER = (
+    "This version takes local directories, zip archives, object stores through obstore, file systems of fsspec, and "
+    "Zarr's MemoryStore. Copy it to one of these."
+)
 
 
 def address_of(
@@ -38,8 +42,9 @@ def address_of(
     Parameters
     ----------
     store
-        A path, a URL, an obstore store, a Zarr ``LocalStore``, ``MemoryStore`` or ``ObjectStore``, a ``StorePath`` of
-        one of these, or an ``Address``.
+        A path, a URL, an obstore store, a Zarr ``LocalStore``, ``ZipStore``, ``MemoryStore``, ``ObjectStore`` or
+        ``FsspecStore``, a ``StorePath`` of one of these, or an ``Address``. A path may lead into an archive:
+        ``cells.ozx/labels``.
     opened
         Where it was when it was opened: a path that says the same need not be resolved again.
     is_group
@@ -50,7 +55,7 @@ def address_of(
     Raises
     ------
     UnsupportedError
-        Zip files and every other kind of store, by name; a URL without obstore (``ngff_fn[s3]``).
+        Every other kind of store, by name; a URL without obstore (``ngff_fn[s3]``) or fsspec.
     WrongTypeError
         What is no store at all.
     """
@@ -166,7 +171,8 @@ def files_of(identity: str) -> Files:
     if not identity:
         message = "the pixels are in no store: the snapshot was made from documents in memory."
         raise StoreError(Problem("", f"{message} Open a store, or give the pixels."))
-    return LocalFiles(identity)
+    is_file = is_archive(identity) or os.path.isfile(identity)
+    return ZipFiles(identity) if is_file else LocalFiles(identity)
 
 
 def _is_remote(identity: str) -> bool:
@@ -179,9 +185,11 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
     if kind.__module__.partition(".")[0] in ("obstore", "_obstore"):
         return _obstore_address(store, "", read_only=False, sought=sought)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
-        message = f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, MemoryStore or StorePath."
+        message = (
+            f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, ZipStore, MemoryStore or StorePath."
+        )
         raise WrongTypeError(Problem("store", message))
-    from zarr.storage import LocalStore, MemoryStore, StorePath
+    from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 
     path, read_only = "", False
     if isinstance(store, StorePath):
@@ -190,6 +198,9 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
     match store:
         case LocalStore():
             return _local_address(os.fspath(store.root), path, read_only=read_only, sought=sought)
+        case ZipStore():
+            archive = os.path.realpath(store.path)
+            return Address(files=ZipFiles(archive, read_only=read_only), path=path)
         case MemoryStore():
             return _memory_address(store, path, read_only=read_only, sought=sought)
         case _ if _kind(store) == "FsspecStore":
@@ -254,8 +265,9 @@ def _local_address(root: str, below: str, *, read_only: bool, sought: _Sought, i
     _refuse_unspeakable(root, "store")
     _refuse_unspeakable(below, "store")
     full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)
-    if full.endswith((".zip", ".ozx")) and not os.path.isdir(full):
-        raise UnsupportedError(Problem(full, f"zip files are not supported yet. {_LATER}"))
+    if (archive := archive_in(full)) is not None:
+        inner = full[len(archive) :].strip(os.sep).replace(os.sep, "/")
+        return Address(files=ZipFiles(archive, read_only=read_only), path=inner)
     home = _outermost(full, _directories_above(full), _has_file, _local_group_lists, sought)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)

@@ -17,6 +17,7 @@ from ngff_fn.effects.lazy import LazyArray, as_dask
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
 from ngff_fn.effects.view import View
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,
     NgffError,
@@ -173,7 +174,7 @@ def to_dask(store: Any, path: str = "") -> dask.array.Array:
 
 
 def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.TensorStore:
-    """An array of a local store as a TensorStore, for reading only.
+    """An array of a local store or archive as a TensorStore, for reading only.
 
     TensorStore reads the files itself. What is opened here is of one state; what a later commit changes it may find
     changed in part. ``open_array`` and ``to_dask`` notice that.
@@ -222,7 +223,11 @@ def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.Ten
         message = "a commit that changes the array is being carried out. Read it with open_array, which sees it done;"
         raise ConflictError(Problem(node.location, f"{message} if its writer died, any commit to the store ends it."))
     driver = "zarr3" if "zarr.json" in node.documents else "zarr"
-    spec = {"driver": driver, "kvstore": {"driver": "file", "path": f"{node.location}/"}}
+    kvstore: dict[str, object] = {"driver": "file", "path": f"{node.location}/"}
+    if isinstance(node.view.files, ZipFiles):
+        kvstore = {"driver": "file", "path": node.view.identity}
+        kvstore = {"driver": "zip", "base": kvstore, "path": f"{node.path}/" if node.path else ""}
+    spec = {"driver": driver, "kvstore": kvstore}
     opened: tensorstore.TensorStore
     try:
         opened = module.open(spec, **{**kwargs, "open": True, "read": True, "write": False}).result()

@@ -21,6 +21,8 @@ from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
 from ngff_fn.effects.staging import Work
 from ngff_fn.effects.stores import Address
+from ngff_fn.effects.zip_commit import commit_archive
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
@@ -51,7 +53,7 @@ class Committed:
     place
         Where.
     moment
-        The document or record whose appearance made it happen; empty where nothing was to do.
+        The document, record or archive whose appearance made it happen; empty where nothing was to do.
     replays
         How often the edits were run again because another writer came first (``update``).
     """
@@ -100,7 +102,8 @@ def commit(
     Parameters
     ----------
     store
-        Where the plan's base was read from, by the same or another door.
+        Where the plan's base was read from, by the same or another door. An archive is written anew, without what the
+        commit does not change being decoded, and replaced in one step.
     plan
         What ``diff`` gave.
     executor
@@ -163,6 +166,8 @@ def commit(
 def _carried_out(work: Work, *, is_new: bool) -> str:
     """By the way that the plan and the store allow; what the moment was."""
     files = work.address.files
+    if isinstance(files, ZipFiles):
+        return commit_archive(work, files)
     if isinstance(files, ObjectFiles):
         if is_new:
             return create_in_place(work, files)
@@ -189,7 +194,8 @@ def create(
     Parameters
     ----------
     store
-        Where; nothing may be there, unless ``overwrite``.
+        Where; nothing may be there, unless ``overwrite``. A path that ends with ``.ozx`` or ``.zip`` becomes a single
+        file (RFC-9).
     root
         What; pixels of other stores are copied, and what lies beside their images. What lies beside the rows of a plate
         or the series of a collection, such as ``OME``, is not. To convert a store is thus
@@ -199,7 +205,7 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` in it may be replaced as well.
+        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well.
     options
         As for ``commit``.
 

@@ -112,7 +112,7 @@ def by_stage(work: Work) -> str:
         with files.lock(LOCK_TIMEOUT):
             recover(files, durable=work.durable)
             seen = _refuse_overtaken(work, bench)
-            _refuse_changed_trees(work, staged, bench)
+            refuse_changed_trees(work, staged, bench)
             refuse_unwritable(files, [*staged.direct, *staged.steps])
             carry_out_directly(files, staged.direct, durable=work.durable)
             return happen(work, staged.steps, bench, seen=seen)
@@ -147,7 +147,7 @@ def _refuse_overtaken(work: Work, bench: Bench) -> Seen:
     return compare(work)
 
 
-def _refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
+def refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
     """Refuse where a tree that is moved, or the place of a new node, is no longer as it was when it was staged."""
     files = work.files
     changed = [copy.source for copy in staged.copies if not copy.is_true(files)]

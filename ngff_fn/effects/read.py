@@ -59,8 +59,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     Parameters
     ----------
     store_path
-        A path, a URL, an obstore store, a Zarr ``LocalStore``, ``MemoryStore``, ``ObjectStore`` or ``FsspecStore``, or
-        a ``StorePath`` of one.
+        A path, also of a zip archive (``cells.ozx``), a URL, an obstore store, a Zarr ``LocalStore``, ``ZipStore``,
+        ``MemoryStore``, ``ObjectStore`` or ``FsspecStore``, or a ``StorePath`` of one.
     layout
         ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image, ``hcs``: a plate, ``bf2raw``: a
         collection. A new store needs one; new collections are refused by name in this version.
@@ -230,9 +230,12 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
     if witness.read(joined(address.path, ".zarray")) is not None:
         message = "this is an array, not an image. Open the group above it, or read it with open_array."
         raise InvalidValueError(Problem(_where(address), message))
-    if witness.names(address.path):
+    if names := witness.names(address.path):
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
-        raise StoreNotFoundError(Problem(_where(address), f"{message} Open the folder that has one."))
+        inner = (joined(address.path, name) for name, is_directory in names if is_directory)
+        groups = [path for path in inner if any(witness.read(joined(path, key)) for key in ("zarr.json", ".zgroup"))]
+        cure = f"Open {joined(address.files.identity, groups[0])}." if groups else "Open the folder that has one."
+        raise StoreNotFoundError(Problem(_where(address), f"{message} {cure}"))
     message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
     raise StoreNotFoundError(Problem(_where(address), message))
 
@@ -308,19 +311,25 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
 
 
 def guard_of(files: Files, path: str) -> Callable[[], None]:
-    """A check that the array at ``path`` is still the one that it was when this was made.
+    """A check that the array at ``path`` is still the one that it was when this was made: with the same documents there
+    were the same pixels.
 
     The returned function raises ConflictError when the array's documents have changed since, or a commit that has
     happened is about to change it.
     """
     witness = Witness(files)
-    for key in NODE_DOCUMENTS:
-        witness.read(joined(path, key))
+    documents = [witness.read(joined(path, key)) for key in NODE_DOCUMENTS]
 
     def check() -> None:
-        if not witness.still_true():
+        nonlocal witness
+        if witness.still_true():
+            return
+        again = Witness(files)  # of an archive all signatures are others with every commit, whatever it changed
+        same = [again.read(joined(path, key)) for key in NODE_DOCUMENTS] == documents
+        if not same or any(each.view.touches(path) for each in (witness, again)) or not again.still_true():
             message = "the array has changed since it was opened. Open it again."
             raise ConflictError(Problem(joined(files.identity, path), message))
+        witness = again
 
     return check
 

@@ -72,6 +72,28 @@ def _copied(old: int, new: int, size: int) -> int:
     return at
 
 
+def copy_range(source: int, start: int, target: int, at: int, length: int) -> None:
+    """So many bytes of a file to a place in another, which are shared where the file system can.
+
+    Raises
+    ------
+    OSError
+        Where the source ends before.
+    """
+    done = 0
+    with contextlib.suppress(AttributeError, OSError):
+        while done < length:
+            count = os.copy_file_range(source, target, length - done, start + done, at + done)
+            if not count:
+                break
+            done += count
+    while done < length:
+        data = os.pread(source, min(_PORTION, length - done), start + done)
+        if not data:
+            raise OSError(errno.EIO, "the file that is copied ends too early")
+        done += os.pwrite(target, data, at + done)
+
+
 def flush(path: str, how: Callable[[int], None]) -> None:
     """Open something, and flush it in one of the ways below."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
