@@ -91,6 +91,13 @@ if TYPE_CHECKING:
     from ngff_fn.effects.evaluate import evaluate as evaluate
     from ngff_fn.effects.groups import children as children, open_group as open_group
     from ngff_fn.effects.read import open_ome_zarr as open_ome_zarr
+    from ngff_fn.effects.recovery import (
+        Recovered as Recovered,
+        RolledForward as RolledForward,
+        Vacuumed as Vacuumed,
+        recover as recover,
+        vacuum as vacuum,
+    )
     from ngff_fn.effects.xarrays import to_xarray as to_xarray
     from ngff_fn.errors import (
         ConflictError as ConflictError,
@@ -208,6 +215,7 @@ _NAMES = {
     "effects.evaluate": "evaluate",
     "effects.groups": "children open_group",
     "effects.read": "open_ome_zarr",
+    "effects.recovery": "Recovered RolledForward Vacuumed recover vacuum",
     "effects.xarrays": "to_xarray",
     "errors": (
         "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "

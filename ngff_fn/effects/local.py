@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -154,6 +155,15 @@ class LocalFiles(Exclusive):
             return []
         except OSError as error:
             raise self._failed(path, error) from error
+
+    def last_change(self, path: str) -> float:
+        """When something at or below a path was made or changed last, in seconds since 1970."""
+        full, times = self._named(path), [0.0]
+        below = (os.path.join(where, name) for where, inner, files in os.walk(full) for name in (*inner, *files))
+        for name in chain([full], below):
+            with contextlib.suppress(FileNotFoundError):  # a worker of one who died may still be at it
+                times.append(os.lstat(name).st_mtime)
+        return max(times)
 
     # --- changing
 

@@ -173,9 +173,16 @@ def happen(work: Work, steps: list[Step], bench: Bench | None = None, *, seen: S
 
 def clean_beside(files: Files) -> None:
     """What a replacement of the whole store has left, when its writer died."""
-    if files.identity.endswith("/"):
-        return
-    parent, stage, _ = files.beside()
-    if parent.exists(stage):
+    found = beside_of(files)
+    if found is not None:
+        parent, stage = found
         with parent.lock(LOCK_TIMEOUT):
             clean(parent, stage)
+
+
+def beside_of(files: Files) -> tuple[Files, str] | None:
+    """The stage beside a store, in which it is made to be replaced as a whole, and the files that it is in, if any."""
+    if files.identity.endswith("/"):
+        return None
+    parent, stage, _ = files.beside()
+    return (parent, stage) if parent.exists(stage) else None

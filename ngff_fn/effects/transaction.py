@@ -182,14 +182,20 @@ def clear_workshop(files: Files, *, durable: bool) -> int:
 
 def clean(files: Files, stage: str) -> None:
     """Remove what is staged and held by no living process."""
-    for name, is_directory in files.names(stage):
-        path = joined(stage, name)
-        if not (is_directory and files.is_held(path)):
-            _remove(files, path)
+    for path, is_held in staged(files, stage):
+        if not is_held:
+            remove_staged(files, path)
     files.prune(stage)
 
 
-def _remove(files: Files, path: str) -> None:
+def staged(files: Files, stage: str) -> Iterator[tuple[str, bool]]:
+    """What is staged, each with whether a living process holds it."""
+    for name, is_directory in files.names(stage):
+        path = joined(stage, name)
+        yield path, is_directory and files.is_held(path)
+
+
+def remove_staged(files: Files, path: str) -> None:
     """Remove a tree, also while a worker of a writer who died still writes in it."""
     try:
         files.remove(path)
