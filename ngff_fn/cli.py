@@ -13,6 +13,8 @@ from math import ceil, floor, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attrs import asdict
+
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.progress import can_show_bar
@@ -68,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "info", _info, "a store summed up: axes, sizes, channels, levels, lay-out of a plate")
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
+    torn = "look at every file of pixels too, and name those that are empty, cut off or left half written"
+    command.add_argument("--files", action="store_true", help=torn)
 
     command = _command(commands, "rename-wells", _rename_wells, "rename the wells of a plate, all in one commit")
     command.add_argument("csv", type=Path, metavar="CSV", help="a file of two columns: old, new, such as A/1,B/3")
@@ -116,6 +120,8 @@ def _tree(options: Any) -> None:
 
 def _info(options: Any) -> None:
     found = info(nf.open_ome_zarr(options.store))
+    if options.files:
+        found["problems"] += [asdict(problem) for problem in nf.torn_files(options.store)]
     print(json.dumps(found, indent=2) if options.json else format_info(found))
 
 

@@ -133,8 +133,8 @@ class MemoryFiles:
         buffer = self._data.get(self._key(key))
         if buffer is None:
             return None
-        whole: bytes = buffer.to_bytes()
-        return whole if start == 0 and stop is None else whole[start:stop]
+        part: bytes = (buffer if start == 0 and stop is None else buffer[start:stop]).to_bytes()
+        return part
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes of a file and the signature that it had then."""
