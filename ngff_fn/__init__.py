@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from ngff_fn.errors import (
         ConflictError as ConflictError,
         DocumentError as DocumentError,
+        ForeignWriteError as ForeignWriteError,
         InvalidValueError as InvalidValueError,
         NgffError as NgffError,
         NotThereError as NotThereError,
@@ -220,8 +221,8 @@ _NAMES = {
     "effects.torn_files": "torn_files",
     "effects.xarrays": "to_xarray",
     "errors": (
-        "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "
-        "StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
+        "ConflictError DocumentError ForeignWriteError InvalidValueError NgffError NotThereError OutOfRangeError "
+        "Problem StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
     ),
     "frozen_json": "FrozenMap",
     "plan.describe": "describe",

@@ -249,6 +249,8 @@ def _recover(options: Any) -> None:
         print(f"carried out the commit {record.name} ({counted(record.steps, 'step')})")
     for path in done.removed:
         print(f"removed {path}")
+    for path in done.foreign:
+        print(f"kept {path}: another program wrote it while a commit replaced it; look at it, then remove it")
     if not (done.records or done.removed):
         print("nothing to do: no commit was interrupted, and nothing is left over")
 

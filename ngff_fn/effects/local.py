@@ -244,6 +244,16 @@ class LocalFiles(Exclusive):
         except OSError as error:
             raise self._failed(target, error) from error
 
+    def take_place(self, draft: str, key: str) -> bool:
+        """A draft becomes the file at a key, in one step; whether what was there has the draft's name now."""
+        self._writable(key)
+        new = self._named(key)
+        with self._errors(key), contextlib.suppress(FileNotFoundError):  # nothing there
+            if not os.path.islink(new) and self.swap(self._named(draft), new):
+                return True
+        self.move(draft, key)
+        return False
+
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
         """Two directories change places: in one step on Linux and macOS, else by renames that can be taken up again."""
         self._writable(right)

@@ -199,6 +199,18 @@ class MemoryFiles:
         for key in below:
             data[target + key[len(source) :]] = data.pop(key)
 
+    def take_place(self, draft: str, key: str) -> bool:
+        """A draft becomes the file at a key, in one step; whether what was there has the draft's name now."""
+        self._writable(key)
+        self.change(self._take_place, self._key(draft), self._key(key))
+        return self._key(draft) in self._data
+
+    def _take_place(self, draft: str, key: str) -> None:
+        data = self._data
+        old, data[key] = data.get(key), data.pop(draft)
+        if old is not None:
+            data[draft] = old
+
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:  # noqa: ARG002 — it always is
         """What is below two paths changes places, in one step."""
         self._writable(right)

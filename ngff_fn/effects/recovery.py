@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.moment import beside_of, clean_beside
-from ngff_fn.effects.record import DRAFT, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
+from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
@@ -53,10 +53,14 @@ class Recovered:
         The commits that were carried out.
     removed
         Where something was that nobody would have finished: what was staged, and the directories for it.
+    foreign
+        Where texts are kept that other programs wrote while a commit replaced them (``ForeignWriteError``). They are
+        left there: look what they say, then remove them.
     """
 
     records: tuple[RolledForward, ...] = ()
     removed: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -112,10 +116,11 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     >>> store = zarr.storage.MemoryStore()
     >>> _ = create(store, image_from(numpy.zeros((4, 5), "uint8"), axes="yx"), version="0.5")
     >>> recover(store)
-    Recovered(records=(), removed=())
+    Recovered(records=(), removed=(), foreign=())
     """
     files, is_there = _files(store, single_writer=single_writer)
     removed: list[str] = []
+    foreign: list[str] = []
     records: tuple[Record, ...] = ()
     if is_there:
         with files.lock(LOCK_TIMEOUT):
@@ -123,6 +128,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
             before = list(_ours(files))
             clear(files, durable=True)
             removed += _gone(files, before)
+            foreign += [joined(files.identity, FOREIGN, name) for name, _ in files.names(FOREIGN)]
     found = beside_of(files)
     if found is not None:
         around, stage = found
@@ -130,7 +136,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
         clean_beside(files)
         removed += _gone(around, before)
     done = tuple(RolledForward(name=record.name, steps=len(record.steps)) for record in records)
-    return Recovered(records=done, removed=tuple(removed))
+    return Recovered(records=done, removed=tuple(removed), foreign=tuple(foreign))
 
 
 def vacuum(
@@ -259,9 +265,10 @@ def _is_empty(files: Files, removed: set[str]) -> bool:
         return False
     inner = [joined(WORKSHOP, name) for name, _ in files.names(WORKSHOP)]
     left = [joined(files.identity, STAGE, name) for name, _ in files.names(STAGE)]
-    return set(inner) <= {STAGE, RECORDS} and not files.names(RECORDS) and set(left) <= removed
+    is_ours = set(inner) <= {STAGE, RECORDS, FOREIGN} and not files.names(FOREIGN)
+    return is_ours and not files.names(RECORDS) and set(left) <= removed
 
 
 def _prune(files: Files) -> None:
-    for path in (RECORDS, STAGE, WORKSHOP):
+    for path in (RECORDS, STAGE, FOREIGN, WORKSHOP):
         files.prune(path)
