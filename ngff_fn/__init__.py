@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         to_numpy as to_numpy,
         to_tensorstore as to_tensorstore,
     )
+    from ngff_fn.effects.capabilities import Capabilities as Capabilities, capabilities as capabilities
     from ngff_fn.effects.commit import (
         Committed as Committed,
         commit as commit,
@@ -213,6 +214,7 @@ _NAMES = {
     "edits.transforms": "set_transform",
     "edits.xarrays": "set_xarray",
     "effects.arrays": "open_array read_tile to_dask to_numpy to_tensorstore",
+    "effects.capabilities": "Capabilities capabilities",
     "effects.commit": "Committed commit create update",
     "effects.evaluate": "evaluate",
     "effects.groups": "children open_group",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TypeAlias, assert_never
 from uuid import uuid4
 
+from ngff_fn.effects.exclusive import OWNER
 from ngff_fn.effects.foreign import foreign_document, foreign_in, foreign_text, take_place
 from ngff_fn.effects.record import (
     DRAFT,
@@ -167,7 +168,7 @@ class Bench:
     def __init__(self, files: Files, stage: str) -> None:
         self.files = files
         self.path = joined(stage, uuid4().hex)
-        self._owner = joined(self.path, "owner")
+        self._owner = joined(self.path, OWNER)
         files.write(self._owner, b"")
         self._release: Callable[[], None] | None = files.hold(self.path)
 
