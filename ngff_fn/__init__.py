@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         to_numpy as to_numpy,
         to_tensorstore as to_tensorstore,
     )
+    from ngff_fn.effects.capabilities import Capabilities as Capabilities, capabilities as capabilities
     from ngff_fn.effects.commit import (
         Committed as Committed,
         commit as commit,
@@ -91,10 +92,19 @@ if TYPE_CHECKING:
     from ngff_fn.effects.evaluate import evaluate as evaluate
     from ngff_fn.effects.groups import children as children, open_group as open_group
     from ngff_fn.effects.read import open_ome_zarr as open_ome_zarr
+    from ngff_fn.effects.recovery import (
+        Recovered as Recovered,
+        RolledForward as RolledForward,
+        Vacuumed as Vacuumed,
+        recover as recover,
+        vacuum as vacuum,
+    )
+    from ngff_fn.effects.torn_files import torn_files as torn_files
     from ngff_fn.effects.xarrays import to_xarray as to_xarray
     from ngff_fn.errors import (
         ConflictError as ConflictError,
         DocumentError as DocumentError,
+        ForeignWriteError as ForeignWriteError,
         InvalidValueError as InvalidValueError,
         NgffError as NgffError,
         NotThereError as NotThereError,
@@ -204,14 +214,17 @@ _NAMES = {
     "edits.transforms": "set_transform",
     "edits.xarrays": "set_xarray",
     "effects.arrays": "open_array read_tile to_dask to_numpy to_tensorstore",
+    "effects.capabilities": "Capabilities capabilities",
     "effects.commit": "Committed commit create update",
     "effects.evaluate": "evaluate",
     "effects.groups": "children open_group",
     "effects.read": "open_ome_zarr",
+    "effects.recovery": "Recovered RolledForward Vacuumed recover vacuum",
+    "effects.torn_files": "torn_files",
     "effects.xarrays": "to_xarray",
     "errors": (
-        "ConflictError DocumentError InvalidValueError NgffError NotThereError OutOfRangeError Problem "
-        "StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
+        "ConflictError DocumentError ForeignWriteError InvalidValueError NgffError NotThereError OutOfRangeError "
+        "Problem StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"
     ),
     "frozen_json": "FrozenMap",
     "plan.describe": "describe",

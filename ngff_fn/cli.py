@@ -9,13 +9,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO, TextIOWrapper
-from math import ceil, floor
+from math import ceil, floor, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attrs import asdict
 
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.progress import can_show_bar
+from ngff_fn.errors import counted
 from ngff_fn.records.pixels import METHODS
 from ngff_fn.views.info import format_info, info
 
@@ -67,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "info", _info, "a store summed up: axes, sizes, channels, levels, lay-out of a plate")
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
+    torn = "look at every file of pixels too, and name those that are empty, cut off or left half written"
+    command.add_argument("--files", action="store_true", help=torn)
 
     command = _command(commands, "rename-wells", _rename_wells, "rename the wells of a plate, all in one commit")
     command.add_argument("csv", type=Path, metavar="CSV", help="a file of two columns: old, new, such as A/1,B/3")
@@ -83,6 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--method", default="mean", choices=METHODS, metavar="METHOD", help=methods)
     command.add_argument("--replace", action="store_true", help="make other levels than those that are there")
     command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
+
+    about = "carry out what an interrupted commit has left to do, and remove what nobody will finish"
+    _command(commands, "recover", _recover, about)
+
+    command = _command(commands, "vacuum", _vacuum, "remove what writers that died have staged, and nothing else")
+    younger = "keep what was changed within this time, such as 90s, 15m, 1h or 2d"
+    command.add_argument("--older-than", type=_seconds, metavar="TIME", help=younger)
+    command.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     return parser
 
 
@@ -107,6 +120,8 @@ def _tree(options: Any) -> None:
 
 def _info(options: Any) -> None:
     found = info(nf.open_ome_zarr(options.store))
+    if options.files:
+        found["problems"] += [asdict(problem) for problem in nf.torn_files(options.store)]
     print(json.dumps(found, indent=2) if options.json else format_info(found))
 
 
@@ -208,6 +223,46 @@ def _pyramid(options: Any) -> None:
         return nf.with_pyramid(image, levels, method=options.method)
 
     _carry_out_in_each_image(options, made, "a level 0")
+
+
+# -- recover, vacuum ---------------------------------------------------------------------------------------------------
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _seconds(text: str) -> float:
+    """A time such as 1h."""
+    number, unit = text[:-1], text[-1:]
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        message = f"{text!r} is no time. Give a number and one of {', '.join(_UNITS)}, such as 1h."
+        raise argparse.ArgumentTypeError(message) from None
+    if not 0 <= seconds < inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time that has passed. Give such as 1h.")
+    return seconds
+
+
+def _recover(options: Any) -> None:
+    done = nf.recover(options.store)
+    for record in done.records:
+        print(f"carried out the commit {record.name} ({counted(record.steps, 'step')})")
+    for path in done.removed:
+        print(f"removed {path}")
+    for path in done.foreign:
+        print(f"kept {path}: another program wrote it while a commit replaced it; look at it, then remove it")
+    if not (done.records or done.removed):
+        print("nothing to do: no commit was interrupted, and nothing is left over")
+
+
+def _vacuum(options: Any) -> None:
+    done = nf.vacuum(options.store, older_than=options.older_than, dry_run=options.dry_run)
+    for path in done.removed:
+        print(f"{'would remove' if options.dry_run else 'removed'} {path}")
+    for path, reason in done.kept.items():
+        print(f"kept {path}: {reason}")
+    if not (done.removed or done.kept):
+        print("nothing to do: nothing is left over")
 
 
 # -- what the commands share -------------------------------------------------------------------------------------------

@@ -113,6 +113,13 @@ class StaleDataError(ConflictError):
     """Lazy pixels that the caller gave were read from a store that has changed since: to run edits again is no cure."""
 
 
+class ForeignWriteError(NgffError):
+    """The commit has happened, and another program wrote one of its documents at that very time: what is kept, where.
+
+    No ConflictError: to run the edits again would not bring the other program's change back.
+    """
+
+
 class StoreError(NgffError, OSError):
     """The store itself failed, or does not allow what was asked."""
 

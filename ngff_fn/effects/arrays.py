@@ -54,8 +54,9 @@ def open_array(store: Any, path: str = "") -> zarr.Array[Any]:
     Returns
     -------
     zarr.Array
-        Reading from it raises ConflictError once the array has changed: then open it again. What a damaged chunk raises
-        is what its codec raises; ``to_numpy`` and ``evaluate`` name the chunk.
+        Reading from it raises ConflictError once the array has changed: then open it again. A file that is empty or cut
+        off raises StoreError where that can be seen by its size, header or index; what else a damaged chunk raises is
+        what its codec raises. ``to_numpy`` and ``evaluate`` name every chunk that cannot be decoded.
 
     Raises
     ------

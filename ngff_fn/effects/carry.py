@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import files_of
+from ngff_fn.effects.exclusive import LOCK_FILE
 from ngff_fn.effects.record import DRAFT, WORKSHOP
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.trees import copy_tree
@@ -13,7 +14,7 @@ from ngff_fn.records.labels import LABELS
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS, Version
 
-_NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT}
+_NOT_CARRIED = {*NODE_DOCUMENTS, ".zmetadata", WORKSHOP, DRAFT, LOCK_FILE}
 
 
 def carry_beside(place: Place, files: Files, target: str, version: Version) -> None:

@@ -172,6 +172,18 @@ class ShardCodec:
         return b"".join([*encoded, said, self.checksum(said).to_bytes(4, "little")])
 
 
+def _crc32c() -> Callable[[bytes], int] | None:
+    try:
+        from google_crc32c import value
+    except ImportError:  # zarr before 3.1 brings another package for it
+        return None
+    checksum: Callable[[bytes], int] = value
+    return checksum
+
+
+crc32c = _crc32c()
+"""The checksum of a shard's index; None where there is no package for it."""
+
 UnitCodec: TypeAlias = ChunkCodec | ShardCodec
 
 
@@ -200,19 +212,9 @@ def unit_codec(array: ArraySpec) -> UnitCodec | None:
     )
     if array.shards is None:
         return chunk
-    checksum = _crc32c()
-    if array.shard_index is not None or checksum is None:
+    if array.shard_index is not None or crc32c is None:
         return None
-    return ShardCodec(chunk=chunk, grid=tuple(map(floordiv, array.shards, array.chunks)), checksum=checksum)
-
-
-def _crc32c() -> Callable[[bytes], int] | None:
-    try:
-        from google_crc32c import value
-    except ImportError:  # zarr before 3.1 brings another package for it
-        return None
-    checksum: Callable[[bytes], int] = value
-    return checksum
+    return ShardCodec(chunk=chunk, grid=tuple(map(floordiv, array.shards, array.chunks)), checksum=crc32c)
 
 
 def _endian(serializer: FrozenMap) -> Literal["<", ">"] | None:

@@ -124,6 +124,10 @@ def commit(
     ------
     ConflictError
         Another writer came first; nothing was written. ``update`` runs the edits again.
+    ForeignWriteError
+        The commit has happened, and another program, which asks for no lock, wrote one of the documents between their
+        being compared and their being replaced: its text is kept, in a file that the error names. ``update`` does not
+        run the edits again.
     StoreExistsError
         Something that is not part of the plan is where something new shall be.
     InvalidValueError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol, cast
 
 from zarr import Array, AsyncArray
@@ -12,9 +13,14 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Sto
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath
 
+from ngff_fn.codecs import decode_array
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import Problem, UnsupportedError
+from ngff_fn.effects.torn import Form, form_of, refuse_torn, torn
+from ngff_fn.errors import NgffError, Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
+
+_ANY = Form()
+_DOCUMENTS = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 
 
 class Readable(Protocol):
@@ -46,12 +52,22 @@ class FilesStore(Store):
         Is called after every read; what it raises is what the read raises.
     read_only
         Every change is refused by zarr itself. Where it is False, the files must be ``Files``.
+    form
+        What whole write units look like; one that is not whole is refused. Some of these zarr takes for fill value.
     """
 
-    def __init__(self, files: Readable, *, guard: Callable[[], None] | None = None, read_only: bool = True) -> None:
+    def __init__(
+        self,
+        files: Readable,
+        *,
+        guard: Callable[[], None] | None = None,
+        read_only: bool = True,
+        form: Form = _ANY,
+    ) -> None:
         super().__init__(read_only=read_only)
         self.files = files
         self.guard = guard
+        self.form = form
         self._is_open = True
 
     def __eq__(self, other: object) -> bool:
@@ -69,7 +85,7 @@ class FilesStore(Store):
 
     def with_read_only(self, read_only: bool = False) -> FilesStore:  # noqa: FBT001, FBT002 — zarr's signature
         """The same files, for reading or for writing."""
-        return FilesStore(self.files, guard=self.guard, read_only=read_only)
+        return FilesStore(self.files, guard=self.guard, read_only=read_only, form=self.form)
 
     @property
     def supports_writes(self) -> bool:
@@ -114,10 +130,25 @@ class FilesStore(Store):
         yield [(n, None if part is None else prototype.buffer.from_bytes(part)) for n, part in enumerate(found)]
 
     def _read(self, key: str, byte_ranges: Iterable[ByteRequest | None]) -> list[bytes | None]:
-        found = [self.files.read(key, *_bounds(byte_range)) for byte_range in byte_ranges]
+        asked = [_bounds(byte_range) for byte_range in byte_ranges]
+        found = [self.files.read(key, *bounds) for bounds in asked]
         if self.guard is not None:
             self.guard()
+        if key.rpartition("/")[2] not in _DOCUMENTS:
+            for bounds, data in zip(asked, found, strict=True):
+                self._refuse_torn(key, bounds, data)
         return found
+
+    def _refuse_torn(self, key: str, bounds: tuple[int, int | None], data: bytes | None) -> None:
+        if data is None:
+            return
+        start, stop = bounds
+        if stop is not None and start and len(data) < stop - start:
+            raise StoreError(torn(self.files.identity, key, "it ends before its chunks do"))
+        if bounds == (0, None):
+            refuse_torn(self.files.identity, key, self.form, lambda start, stop: data[start:stop])
+        elif start <= 0:  # what zarr reads first of a shard is its index
+            refuse_torn(self.files.identity, key, self.form, partial(self.files.read, key))
 
     async def exists(self, key: str) -> bool:
         """Whether there is a file."""
@@ -175,6 +206,14 @@ class BlankStore(FilesStore):
         return [None for _ in byte_ranges]
 
 
+def _form(documents: Mapping[str, bytes]) -> Form:
+    """Zarr knows more arrays than the records do: of others nothing is known."""
+    try:
+        return form_of(decode_array(documents))
+    except NgffError:
+        return _ANY
+
+
 def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
     match byte_range:
         case RangeByteRequest(start, end):
@@ -221,6 +260,8 @@ def zarr_array(
             metadata: Any = {"filters": None, "order": "C", **known, "attributes": attributes}
         else:
             metadata = json.loads(documents["zarr.json"])
+        if read_only:
+            store.form = _form(documents)
         config: Any = {"order": "C", "write_empty_chunks": False}
         return Array(AsyncArray(metadata=metadata, store_path=StorePath(store, path), config=config))
     except Exception as error:

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -155,6 +156,15 @@ class LocalFiles(Exclusive):
         except OSError as error:
             raise self._failed(path, error) from error
 
+    def last_change(self, path: str) -> float:
+        """When something at or below a path was made or changed last, in seconds since 1970."""
+        full, times = self._named(path), [0.0]
+        below = (os.path.join(where, name) for where, inner, files in os.walk(full) for name in (*inner, *files))
+        for name in chain([full], below):
+            with contextlib.suppress(FileNotFoundError):  # a worker of one who died may still be at it
+                times.append(os.lstat(name).st_mtime)
+        return max(times)
+
     # --- changing
 
     def change(self, operation: Callable[..., T], *arguments: Any) -> T:
@@ -233,6 +243,16 @@ class LocalFiles(Exclusive):
                 self.change(os.rename, old, new)
         except OSError as error:
             raise self._failed(target, error) from error
+
+    def take_place(self, draft: str, key: str) -> bool:
+        """A draft becomes the file at a key, in one step; whether what was there has the draft's name now."""
+        self._writable(key)
+        new = self._named(key)
+        with self._errors(key), contextlib.suppress(FileNotFoundError):  # nothing there
+            if not os.path.islink(new) and self.swap(self._named(draft), new):
+                return True
+        self.move(draft, key)
+        return False
 
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
         """Two directories change places: in one step on Linux and macOS, else by renames that can be taken up again."""

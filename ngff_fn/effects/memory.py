@@ -133,8 +133,8 @@ class MemoryFiles:
         buffer = self._data.get(self._key(key))
         if buffer is None:
             return None
-        whole: bytes = buffer.to_bytes()
-        return whole if start == 0 and stop is None else whole[start:stop]
+        part: bytes = (buffer if start == 0 and stop is None else buffer[start:stop]).to_bytes()
+        return part
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes of a file and the signature that it had then."""
@@ -198,6 +198,18 @@ class MemoryFiles:
             raise StoreExistsError(Problem(target, "something is in the way that is not part of the plan. Move it."))
         for key in below:
             data[target + key[len(source) :]] = data.pop(key)
+
+    def take_place(self, draft: str, key: str) -> bool:
+        """A draft becomes the file at a key, in one step; whether what was there has the draft's name now."""
+        self._writable(key)
+        self.change(self._take_place, self._key(draft), self._key(key))
+        return self._key(draft) in self._data
+
+    def _take_place(self, draft: str, key: str) -> None:
+        data = self._data
+        old, data[key] = data.get(key), data.pop(draft)
+        if old is not None:
+            data[draft] = old
 
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:  # noqa: ARG002 — it always is
         """What is below two paths changes places, in one step."""

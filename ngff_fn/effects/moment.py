@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
-from ngff_fn.effects.record import DRAFT, STAGE, Move, Put, Step
+from ngff_fn.effects.foreign import foreign_text, take_place
+from ngff_fn.effects.record import DRAFT, FOREIGN, STAGE, WORKSHOP, Move, Put, Step
 from ngff_fn.effects.staging import Staged, Work, staged_steps
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import (
@@ -21,7 +23,7 @@ from ngff_fn.effects.transaction import (
     refuse_unwritable,
 )
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
+from ngff_fn.errors import ConflictError, ForeignWriteError, NgffError, Problem, StoreExistsError, refuse
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument
 from ngff_fn.records.paths import joined, parent
 
@@ -74,29 +76,31 @@ def by_documents(work: Work) -> str:
         clear_workshop(files, durable=work.durable)
         seen = compare(work)
         if len(puts) == 1 and not work.above:
-            return _replace(files, joined(path, puts[0].key), puts[0].text, durable=work.durable)
+            return _replace(files, joined(path, puts[0].key), puts[0], durable=work.durable)
         steps = [Put(key=joined(path, put.key), before=put.before, text=put.text) for put in puts]
         return happen(work, [*steps, *work.above], seen=seen)
 
 
-def _replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
-    """The atomic replacement of one document."""
+def _replace(files: Files, key: str, put: PutDocument, *, durable: bool) -> str:
+    """The atomic replacement of one document; where it was not what was compared any more, that is kept, and said."""
     try:
         try:
-            files.write(DRAFT, text)
+            files.write(DRAFT, put.text)
         except StoreExistsError:  # no file: whatever it is, the name is ours
             files.remove(DRAFT)
-            files.write(DRAFT, text)
+            files.write(DRAFT, put.text)
         if durable:
             files.sync([DRAFT])
-        files.move(DRAFT, key)
+        was_there = take_place(files, DRAFT, key)
     except BaseException:
         with suppress(NgffError):
             recover(files, durable=False)
         raise
-    if durable:
-        with happened(files, key):
-            files.sync([key.rpartition("/")[0]])
+    with happened(files, key):
+        foreign = foreign_text(files, DRAFT, key, put.before) if was_there else None
+        if durable:
+            files.sync([key.rpartition("/")[0], *([] if foreign is None else [FOREIGN, WORKSHOP, ""])])
+    refuse([] if foreign is None else [foreign], ForeignWriteError)
     return key
 
 
@@ -114,8 +118,8 @@ def by_stage(work: Work) -> str:
             seen = _refuse_overtaken(work, bench)
             refuse_changed_trees(work, staged, bench)
             refuse_unwritable(files, [*staged.direct, *staged.steps])
-            carry_out_directly(files, staged.direct, durable=work.durable)
-            return happen(work, staged.steps, bench, seen=seen)
+            foreign = carry_out_directly(files, staged.direct, durable=work.durable)
+            return happen(work, staged.steps, bench, seen=seen, foreign=foreign)
     except BaseException:
         bench.release()
         with suppress(NgffError), files.lock(LOCK_TIMEOUT):
@@ -159,23 +163,41 @@ def refuse_changed_trees(work: Work, staged: Staged, bench: Bench) -> None:
         raise ConflictError(*(Problem(path, message) for path in changed))
 
 
-def happen(work: Work, steps: list[Step], bench: Bench | None = None, *, seen: Seen | None = None) -> str:
-    """The moment, and what follows it; the lock is held. ``seen`` are documents that were read under it."""
+def happen(
+    work: Work,
+    steps: list[Step],
+    bench: Bench | None = None,
+    *,
+    seen: Seen | None = None,
+    foreign: Iterable[Problem] = (),
+) -> str:
+    """The moment, and what follows it; the lock is held.
+
+    ``seen`` are documents that were read under it, ``foreign`` is what other programs wrote meanwhile.
+    """
     files = work.address.files
     record = publish(files, steps, durable=work.durable)
     with happened(files, record.name):
-        carry_out(files, record, durable=work.durable, seen=seen or {})
+        found = carry_out(files, record, durable=work.durable, seen=seen or {}, is_own=True)
         if bench is not None:
             bench.release()
         recover(files, durable=False)
+    refuse([*foreign, *found], ForeignWriteError)
     return record.name
 
 
 def clean_beside(files: Files) -> None:
     """What a replacement of the whole store has left, when its writer died."""
-    if files.identity.endswith("/"):
-        return
-    parent, stage, _ = files.beside()
-    if parent.exists(stage):
+    found = beside_of(files)
+    if found is not None:
+        parent, stage = found
         with parent.lock(LOCK_TIMEOUT):
             clean(parent, stage)
+
+
+def beside_of(files: Files) -> tuple[Files, str] | None:
+    """The stage beside a store, in which it is made to be replaced as a whole, and the files that it is in, if any."""
+    if files.identity.endswith("/"):
+        return None
+    parent, stage, _ = files.beside()
+    return (parent, stage) if parent.exists(stage) else None

@@ -17,6 +17,8 @@ from ngff_fn.records.paths import joined
 WORKSHOP = "__ngff_fn"
 STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
+FOREIGN = f"{WORKSHOP}/foreign"
+"""What other programs wrote between our comparing and our writing: it is theirs, and stays until they remove it."""
 DRAFT = f"{WORKSHOP}.draft"
 """The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
 _FORMAT = 3
@@ -220,7 +222,11 @@ def _read_record(files: Files, name: str) -> Record | None:
 
 def put_is_due(files: Files, step: Put) -> bool:
     """Whether a document still is what it was: what is neither that nor the new text was put there by another."""
-    said, before = files.read(step.key), step.before
+    return is_text(files.read(step.key), step.before)
+
+
+def is_text(said: bytes | None, before: bytes | Digest | None) -> bool:
+    """Whether what is read is what a document was."""
     return _digest(said) == before.hexadecimal if isinstance(before, Digest) else said == before
 
 

@@ -18,7 +18,7 @@ except ImportError:  # Windows
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _PORTION = 2**20
-_NO_LOCK = {errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+_NO_LOCK = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
 def signature_of(status: os.stat_result) -> object:
@@ -111,21 +111,30 @@ def flush_file(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
+class NoLocksError(StoreError):
+    """Writers cannot exclude each other here, by this kind of file at least."""
+
+
 def flock(descriptor: int) -> bool:
     """Whether the lock was got; where there are no locks, an error that says the cure."""
     cure = "Say single_writer=True where no other program writes."
     if fcntl is None:
-        raise StoreError(f"this platform has no flock, so writers cannot exclude each other. {cure}")
+        raise NoLocksError(f"this platform has no flock, so writers cannot exclude each other. {cure}")
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
         if error.errno in _NO_LOCK:
-            raise StoreError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
+            raise NoLocksError(f"flock does not work on this file system ({error.strerror}). {cure}") from error
         raise
     _locked.add(descriptor)
     return True
+
+
+def has_lock(descriptor: int) -> bool:
+    """Whether this process has locked what a descriptor is of; a child of it has not."""
+    return descriptor in _locked
 
 
 def unlock(descriptor: int) -> None:

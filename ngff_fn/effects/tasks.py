@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import add, mul
 from typing import assert_never
 
@@ -13,6 +14,7 @@ from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stored import StoredArrays, refusal_in
 from ngff_fn.effects.stores import Files
+from ngff_fn.effects.torn import form_of, refuse_torn
 from ngff_fn.effects.units import unit_key, unit_region
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec
@@ -90,8 +92,16 @@ class CopyUnit:
     link: bool
 
     def run(self, arrays: StoredArrays) -> None:  # noqa: ARG002 — as any task
-        """Copy or link the file."""
-        if self.source.signature(self.source_key) is not None:
+        """Copy or link the file, if it looks whole: damage is not handed on.
+
+        Raises
+        ------
+        StoreError
+            Naming the unit that is not whole.
+        """
+        source, key = self.source, self.source_key
+        if source.signature(key) is not None:
+            refuse_torn(source.identity, key, form_of(self.target.array), partial(source.read, key))
             self.target.files.copy(self.source, self.source_key, self.target.key(self.index), link=self.link)
 
 

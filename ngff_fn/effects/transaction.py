@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from typing import TypeAlias, assert_never
 from uuid import uuid4
 
+from ngff_fn.effects.exclusive import OWNER
+from ngff_fn.effects.foreign import foreign_document, foreign_in, foreign_text, take_place
 from ngff_fn.effects.record import (
     DRAFT,
+    FOREIGN,
     RECORDS,
     STAGE,
     WORKSHOP,
@@ -29,7 +32,7 @@ from ngff_fn.effects.record import (
     standing,
 )
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError, refuse
+from ngff_fn.errors import ForeignWriteError, NgffError, Problem, StoreError, StoreExistsError, refuse
 from ngff_fn.records.paths import joined, parent
 
 LOCK_TIMEOUT = 30.0
@@ -56,6 +59,8 @@ def happened(files: Files, what: str) -> Iterator[None]:
     """What fails in here fails after the moment, and says so."""
     try:
         yield
+    except ForeignWriteError:
+        raise
     except NgffError as error:
         message = f"the commit has happened ({what}), and what is left of it is carried out by the next one."
         raise StoreError(*error.problems, Problem(files.identity, message)) from error
@@ -67,17 +72,26 @@ Seen: TypeAlias = Mapping[str, tuple[bytes | None, object | None]]
 _NOTHING: Seen = {}
 
 
-def carry_out(files: Files, record: Record, *, durable: bool, seen: Seen = _NOTHING) -> None:
-    """All steps of a record, whether or not some were done before; then the record goes."""
+def carry_out(
+    files: Files, record: Record, *, durable: bool, seen: Seen = _NOTHING, is_own: bool = False
+) -> list[Problem]:
+    """All steps of a record, whether or not some were done before; then the record goes.
+
+    Returns what other programs wrote meanwhile; for the commit itself (``is_own``) also what they wrote upon it.
+    """
+    foreign: list[Problem] = []
     # What is neither the old text nor the new one was put there by someone else, later: it stays.
     due = [step for step in record.steps if isinstance(step, Put) and _is_due(files, step, seen)]
     drafts = {put.key: joined(STAGE, f"{record.name}.{number}") for number, put in enumerate(due)}
     for put in due:
         files.write(drafts[put.key], put.text)
+    if is_own:
+        late = (put for put in record.steps if isinstance(put, Put) and put.key not in drafts)
+        foreign += filter(None, (foreign_document(files, put) for put in late))
     if durable:
         files.sync(drafts.values())
     for step in record.steps:
-        _do(files, step, drafts)
+        foreign += _do(files, step, drafts, seen)
     if durable:
         touched = {parent(path) for step in record.steps for path in changed_by(step)}
         files.sync(path for path in touched if files.signature(path) is not None)
@@ -85,7 +99,10 @@ def carry_out(files: Files, record: Record, *, durable: bool, seen: Seen = _NOTH
     for path in sorted(left, key=len, reverse=True):
         if path and not path.startswith(WORKSHOP):
             files.prune(path)
+    if foreign and durable and files.exists(FOREIGN):
+        files.sync([FOREIGN, WORKSHOP])
     files.remove(joined(RECORDS, record.name))
+    return foreign
 
 
 def _is_due(files: Files, put: Put, seen: Seen) -> bool:
@@ -95,8 +112,9 @@ def _is_due(files: Files, put: Put, seen: Seen) -> bool:
     return (was_read and files.signature(put.key) == signature) or put_is_due(files, put)
 
 
-def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) -> None:
-    """Steps that need no record: each is whole by itself, and may be the last."""
+def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) -> list[Problem]:
+    """Steps that need no record: each is whole by itself, and may be the last. Returns what others wrote meanwhile."""
+    foreign: list[Problem] = []
     for step in steps:
         drafts: dict[str, str] = {}
         if isinstance(step, Put):
@@ -104,9 +122,10 @@ def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) ->
             files.write(DRAFT, step.text)
             if durable:
                 files.sync([DRAFT])
-        _do(files, step, drafts)
+        foreign += _do(files, step, drafts, _NOTHING)
         if durable:
             files.sync({parent(path) for path in changed_by(step)})
+    return foreign
 
 
 def refuse_unwritable(files: Files, steps: Iterable[Step]) -> None:
@@ -121,19 +140,23 @@ def refuse_unwritable(files: Files, steps: Iterable[Step]) -> None:
     refuse((Problem(joined(files.identity, path), message) for path in refused), StoreError)
 
 
-def _do(files: Files, step: Step, drafts: Mapping[str, str]) -> None:
+def _do(files: Files, step: Step, drafts: Mapping[str, str], seen: Seen) -> list[Problem]:
+    """One step; what was foreign in what it replaced."""
     match step:
         case Put():
-            if step.key in drafts:
-                files.move(drafts[step.key], step.key)
+            if step.key in drafts and take_place(files, drafts[step.key], step.key):
+                found = foreign_text(files, drafts[step.key], step.key, step.before)
+                return [] if found is None else [found]
         case Move():
             if files.signature(step.source) is not None or files.names(step.source):
                 files.move(step.source, step.target)
         case Exchange():
             if exchange_is_due(files, step):
                 files.exchange(step.staged, step.target)
+                return list(foreign_in(files, step, {key: text for key, (text, _) in seen.items() if text is not None}))
         case _:
             assert_never(step)
+    return []
 
 
 # --- staging and cleaning
@@ -145,7 +168,7 @@ class Bench:
     def __init__(self, files: Files, stage: str) -> None:
         self.files = files
         self.path = joined(stage, uuid4().hex)
-        self._owner = joined(self.path, "owner")
+        self._owner = joined(self.path, OWNER)
         files.write(self._owner, b"")
         self._release: Callable[[], None] | None = files.hold(self.path)
 
@@ -171,25 +194,30 @@ def clear_workshop(files: Files, *, durable: bool) -> int:
     if not files.exists(WORKSHOP):
         return 0
     records = standing(files)
-    for record in records:
-        carry_out(files, record, durable=durable)
+    foreign = [problem for record in records for problem in carry_out(files, record, durable=durable)]
     clean(files, STAGE)
-    files.prune(RECORDS)
-    files.prune(STAGE)
-    files.prune(WORKSHOP)
+    for path in (RECORDS, STAGE, FOREIGN, WORKSHOP):
+        files.prune(path)
+    refuse(foreign, ForeignWriteError)
     return len(records)
 
 
 def clean(files: Files, stage: str) -> None:
     """Remove what is staged and held by no living process."""
-    for name, is_directory in files.names(stage):
-        path = joined(stage, name)
-        if not (is_directory and files.is_held(path)):
-            _remove(files, path)
+    for path, is_held in staged(files, stage):
+        if not is_held:
+            remove_staged(files, path)
     files.prune(stage)
 
 
-def _remove(files: Files, path: str) -> None:
+def staged(files: Files, stage: str) -> Iterator[tuple[str, bool]]:
+    """What is staged, each with whether a living process holds it."""
+    for name, is_directory in files.names(stage):
+        path = joined(stage, name)
+        yield path, is_directory and files.is_held(path)
+
+
+def remove_staged(files: Files, path: str) -> None:
     """Remove a tree, also while a worker of a writer who died still writes in it."""
     try:
         files.remove(path)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stores import Files
+from ngff_fn.effects.view import View
 from ngff_fn.records.arrays import ArraySpec, same_encoding
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Pixels, Region, Select, Stored, intersection, is_empty, whole
@@ -116,7 +117,7 @@ def is_unit_name(name: str, is_directory: bool, array: ArraySpec, version: Versi
 
 
 def present_units(
-    files: Files, path: str, array: ArraySpec, version: Version, boxes: Iterable[Region]
+    files: Files | View, path: str, array: ArraySpec, version: Version, boxes: Iterable[Region]
 ) -> Iterator[tuple[int, ...]]:
     """The units that have a file at an array's path, inside boxes of the grid; costs what is there, not what could be.
 

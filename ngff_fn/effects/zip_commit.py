@@ -62,7 +62,8 @@ class _Desk:
     def create(self) -> str:
         """A new archive, also in the place of another one."""
         work = self.work
-        root = staged_root(work, self.overlay, "root")
+        root = "root/root"
+        staged_root(work, self.overlay, root)
         made = self._written(root, comment_of(work.plan.base.version), None)
         with self.around.lock(LOCK_TIMEOUT):
             if not self.archive.is_there():
@@ -80,7 +81,8 @@ class _Desk:
         self._take_up(bench)
         root, staged = "", Staged(self._puts(), [], [])
         if work.is_new:
-            root = staged_root(work, overlay, bench.path)
+            root = joined(bench.path, "root")
+            staged_root(work, overlay, root)
         elif not only_documents(work.plan):
             compare(work)
             staged = staged_steps(work, bench.path)
