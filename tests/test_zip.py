@@ -441,6 +441,29 @@ def test_another_commit_to_other_documents_meanwhile_is_no_conflict(quick_path: 
     assert (nf.to_numpy(made / "A/1/0", "0")[2] == 9).all()
 
 
+def test_of_two_processes_that_create_an_archive_one_does(quick_path: Path) -> None:
+    made = quick_path / "image.ozx"
+
+    def create(number: int) -> None:
+        image = nf.image_from(np.full((50, 50), number, "uint8"), axes="yx", chunks=(10, 10))
+        try:
+            nf.create(made, image, version="0.5")
+        except nf.StoreExistsError:
+            os._exit(7)
+
+    for _ in range(5):
+        processes = [FORK.Process(target=create, args=(number,)) for number in (1, 2)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+        codes = [process.exitcode for process in processes]
+        assert sorted(map(str, codes)) == ["0", "7"]
+        assert (nf.to_numpy(made, "0") == 1 + codes.index(0)).all()
+        assert list(quick_path.iterdir()) == [made]
+        made.unlink()
+
+
 def _write(archive: Path, channel: int, updates: int) -> None:
     name = ("DAPI", "GFP")[channel]
     for number in range(updates):

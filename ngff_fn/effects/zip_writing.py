@@ -180,14 +180,16 @@ def _as_it_was(name: str, member: Member, offset: int) -> _Entry:
 
 
 def _without_sizes(extra: bytes) -> bytes:
-    """The further fields of a member, without the ZIP64 one, which is made anew; what is damaged is left out."""
+    """The further fields of a member, without the ZIP64 one, which is made anew; what is damaged or too much is not
+    taken along.
+    """
     kept, at = b"", 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
         if kind != 1 and at + 4 + length <= len(extra):
             kept += extra[at : at + 4 + length]
         at += 4 + length
-    return kept
+    return kept if len(kept) < _MANY // 2 else b""
 
 
 def _dos_time(moment: tuple[int, ...]) -> int:
