@@ -20,6 +20,7 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
 from ngff_fn.codecs import decode_array
+from ngff_fn.effects.chunks import crc32c
 from ngff_fn.effects.torn import fault, form_of
 
 PIXELS = (np.arange(32 * 32, dtype="uint16").reshape(32, 32) % 1000) + 1
@@ -170,6 +171,19 @@ def test_an_index_that_leads_astray_is_refused(tmp_path: Path) -> None:
         for read in (lambda: nf.to_numpy(path), lambda: nf.open_array(path)[...], lambda: nf.open_array(path)[:4, :4]):
             with pytest.raises(nf.StoreError, match=r"c/0/0: it is no whole chunk"):
                 read()
+
+
+def test_chunks_that_share_their_bytes_are_whole_where_the_checksum_says_so(tmp_path: Path) -> None:
+    path = sharded(tmp_path / "a.zarr", (LITTLE,), "start", "checksum")
+    assert crc32c is not None
+    file = chunk_files(path)[0]
+    whole = file.read_bytes()
+    index = np.frombuffer(whole[:64], "<u8").reshape(4, 2).copy()
+    index[1] = index[0]
+    file.write_bytes(index.tobytes() + crc32c(index.tobytes()).to_bytes(4, "little") + whole[68:])
+    expected = PIXELS.copy()
+    expected[:8, 8:16] = expected[:8, :8]
+    np.testing.assert_array_equal(nf.to_numpy(path), expected)
 
 
 # -- commits -----------------------------------------------------------------------------------------------------------
