@@ -138,6 +138,17 @@ def test_an_empty_file_is_named_by_an_open_array_too(case: str, quick_path: Path
     np.testing.assert_array_equal(array[16:, 16:], PIXELS[16:, 16:])
 
 
+@pytest.mark.parametrize("case", ["v3 transpose", "v3 blosc", "shard none, start, no checksum", "v2 none"])
+def test_all_files_that_are_not_whole_are_named_at_once(case: str, tmp_path: Path) -> None:
+    path = CASES[case](tmp_path / "array.zarr")
+    files = chunk_files(path)
+    for file in files[1:]:
+        file.write_bytes(b"")
+    with pytest.raises(nf.StoreError) as refusal:
+        nf.to_numpy(path)
+    assert [problem.location for problem in refusal.value.problems] == list(map(str, files[1:]))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_whole_file_has_no_fault(case: str, quick_path: Path) -> None:
     path = CASES[case](quick_path / "array.zarr")

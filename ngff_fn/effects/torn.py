@@ -159,6 +159,10 @@ def _is_no_index(entries: NDArray[np.uint64], first: int) -> bool:
     return bool(entries[0, 0] < first or not entries[:, 1].all() or (ends[:-1] > entries[1:, 0]).any())
 
 
+class TornError(StoreError):
+    """A write unit is not whole; there may be others."""
+
+
 def torn(where: str, key: str, what: str) -> Problem:
     """A write unit that is not whole."""
     message = f"it is no whole chunk or shard ({what}). Restore it from a copy, or write its region again."
@@ -170,8 +174,8 @@ def refuse_torn(where: str, key: str, form: Form, read: Read) -> None:
 
     Raises
     ------
-    StoreError
-        Naming it.
+    TornError
+        (a StoreError) Naming it.
     """
     if what := fault(form, read):
-        raise StoreError(torn(where, key, what))
+        raise TornError(torn(where, key, what))
