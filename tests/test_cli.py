@@ -109,7 +109,8 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     printed = capsys.readouterr().out
-    assert all(command in printed for command in ("demo", "tree", "info", "rename-wells", "set-scale", "pyramid"))
+    commands = ("demo", "tree", "info", "rename-wells", "set-scale", "pyramid", "recover", "vacuum")
+    assert all(command in printed for command in commands)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to the superuser")

@@ -20,6 +20,7 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
 from ngff_fn.codecs import decode_array
+from ngff_fn.effects.chunks import crc32c
 from ngff_fn.effects.torn import fault, form_of
 
 PIXELS = (np.arange(32 * 32, dtype="uint16").reshape(32, 32) % 1000) + 1
@@ -137,6 +138,17 @@ def test_an_empty_file_is_named_by_an_open_array_too(case: str, quick_path: Path
     np.testing.assert_array_equal(array[16:, 16:], PIXELS[16:, 16:])
 
 
+@pytest.mark.parametrize("case", ["v3 transpose", "v3 blosc", "shard none, start, no checksum", "v2 none"])
+def test_all_files_that_are_not_whole_are_named_at_once(case: str, tmp_path: Path) -> None:
+    path = CASES[case](tmp_path / "array.zarr")
+    files = chunk_files(path)
+    for file in files[1:]:
+        file.write_bytes(b"")
+    with pytest.raises(nf.StoreError) as refusal:
+        nf.to_numpy(path)
+    assert [problem.location for problem in refusal.value.problems] == list(map(str, files[1:]))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_whole_file_has_no_fault(case: str, quick_path: Path) -> None:
     path = CASES[case](quick_path / "array.zarr")
@@ -170,6 +182,19 @@ def test_an_index_that_leads_astray_is_refused(tmp_path: Path) -> None:
         for read in (lambda: nf.to_numpy(path), lambda: nf.open_array(path)[...], lambda: nf.open_array(path)[:4, :4]):
             with pytest.raises(nf.StoreError, match=r"c/0/0: it is no whole chunk"):
                 read()
+
+
+def test_chunks_that_share_their_bytes_are_whole_where_the_checksum_says_so(tmp_path: Path) -> None:
+    path = sharded(tmp_path / "a.zarr", (LITTLE,), "start", "checksum")
+    assert crc32c is not None
+    file = chunk_files(path)[0]
+    whole = file.read_bytes()
+    index = np.frombuffer(whole[:64], "<u8").reshape(4, 2).copy()
+    index[1] = index[0]
+    file.write_bytes(index.tobytes() + crc32c(index.tobytes()).to_bytes(4, "little") + whole[68:])
+    expected = PIXELS.copy()
+    expected[:8, 8:16] = expected[:8, :8]
+    np.testing.assert_array_equal(nf.to_numpy(path), expected)
 
 
 # -- commits -----------------------------------------------------------------------------------------------------------

@@ -244,6 +244,8 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     ------
     ConflictError
         When others came first all the time.
+    ForeignWriteError
+        As ``commit``: the edits have been committed, and are not run again.
 
     >>> import numpy, zarr
     >>> from ngff_fn import curried as c

@@ -15,8 +15,8 @@ from zarr.storage import StorePath
 
 from ngff_fn.codecs import decode_array
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.torn import Form, form_of, refuse_torn, torn
-from ngff_fn.errors import NgffError, Problem, StoreError, UnsupportedError
+from ngff_fn.effects.torn import Form, TornError, form_of, refuse_torn, torn
+from ngff_fn.errors import NgffError, Problem, UnsupportedError
 from ngff_fn.records.paths import joined
 
 _ANY = Form()
@@ -144,7 +144,7 @@ class FilesStore(Store):
             return
         start, stop = bounds
         if stop is not None and start and len(data) < stop - start:
-            raise StoreError(torn(self.files.identity, key, "it ends before its chunks do"))
+            raise TornError(torn(self.files.identity, key, "it ends before its chunks do"))
         if bounds == (0, None):
             refuse_torn(self.files.identity, key, self.form, lambda start, stop: data[start:stop])
         elif start <= 0:  # what zarr reads first of a shard is its index

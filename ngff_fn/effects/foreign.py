@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 from uuid import uuid4
 
-from ngff_fn.effects.record import FOREIGN, Digest, Exchange, Put, is_text
+from ngff_fn.effects.record import FOREIGN, WORKSHOP, Digest, Exchange, Put, is_text
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import NgffError, Problem
 from ngff_fn.records.paths import joined
@@ -50,6 +50,7 @@ def foreign_text(files: Files, place: str, key: str, before: bytes | Digest | No
     kept = joined(FOREIGN, f"{uuid4().hex}.{name}")
     files.make_directory(FOREIGN)
     files.move(place, kept)
+    files.sync([*([] if said is None else [kept]), FOREIGN, WORKSHOP, ""])
     message = (
         "another program has written it after it was compared, and this commit has replaced that. What that program "
         f"wrote is kept in {joined(files.identity, kept)}. Make its change again, with update(), then remove that file."

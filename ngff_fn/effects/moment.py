@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from ngff_fn.effects.foreign import foreign_text, take_place
-from ngff_fn.effects.record import DRAFT, FOREIGN, STAGE, WORKSHOP, Move, Put, Step
+from ngff_fn.effects.record import DRAFT, STAGE, Move, Put, Step
 from ngff_fn.effects.staging import Staged, Work, staged_steps
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import (
@@ -99,7 +99,7 @@ def _replace(files: Files, key: str, put: PutDocument, *, durable: bool) -> str:
     with happened(files, key):
         foreign = foreign_text(files, DRAFT, key, put.before) if was_there else None
         if durable:
-            files.sync([key.rpartition("/")[0], *([] if foreign is None else [FOREIGN, WORKSHOP, ""])])
+            files.sync([key.rpartition("/")[0]])
     refuse([] if foreign is None else [foreign], ForeignWriteError)
     return key
 

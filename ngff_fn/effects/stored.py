@@ -22,6 +22,7 @@ from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.threads import REMOTE, WORKERS, for_each
+from ngff_fn.effects.torn import TornError
 from ngff_fn.effects.units import unit_region, units
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
@@ -154,7 +155,7 @@ class StoredArrays:
         try:
             return _read(opened, stored.array, region, few=0 if self._stage is None else _FEW)
         except Exception as error:
-            raise refusal_in(error) or _damage(opened, stored.array, region, error) from error
+            raise _other_refusal_in(error) or _damage(opened, stored.array, region, error) from error
 
 
 def _read(opened: Opened, array: ArraySpec, region: Region, few: int = 0) -> NDArray[Any]:
@@ -252,7 +253,7 @@ def read_region(opened: Opened, region: Region) -> NDArray[Any]:
     try:
         return np.asarray(opened.zarr[_slices(region)])
     except Exception as error:
-        raise refusal_in(error) or _damage(opened, None, region, error) from error
+        raise _other_refusal_in(error) or _damage(opened, None, region, error) from error
 
 
 def refusal_in(error: BaseException) -> NgffError | None:
@@ -263,9 +264,15 @@ def refusal_in(error: BaseException) -> NgffError | None:
     return next((found for other in inner if (found := refusal_in(other)) is not None), None)
 
 
+def _other_refusal_in(error: BaseException) -> NgffError | None:
+    """A refusal that is not about one write unit: of those, all are named."""
+    refusal = refusal_in(error)
+    return None if isinstance(refusal, TornError) else refusal
+
+
 def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exception) -> StoreError:
     """Which write units are damaged: each is tried on its own, in the way in which it could not be read."""
-    problems = []
+    problems: list[Problem] = []
     for index in units(opened.grid, [region]):
         part = intersection(unit_region(opened.grid, index), region)
         try:
@@ -274,6 +281,10 @@ def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exce
             else:
                 _read(opened, array, part)
         except Exception as fault:  # noqa: BLE001 — whatever a codec raises
+            refusal = refusal_in(fault)
+            if isinstance(refusal, TornError):
+                problems += refusal.problems
+                continue
             message = f"it cannot be decoded ({_said(fault)}). Restore it from a copy, or write its region again."
             problems.append(Problem(joined(opened.home, opened.key(index)), message))
     where = joined(opened.home, opened.path)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import pairwise
 from math import prod
 from operator import floordiv
 from typing import TypeAlias
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import NDArray
 
 from ngff_fn.effects.chunks import crc32c
 from ngff_fn.errors import Problem, StoreError
@@ -29,7 +29,8 @@ Read: TypeAlias = Callable[[int, int | None], bytes | None]
 
 EMPTY = "it is empty"
 _BLOSC_HEADER = 16
-_NOWHERE = 2**64 - 1
+_NOWHERE = np.uint64(2**64 - 1)
+_FARTHEST = np.uint64(2**62)
 
 
 @frozen
@@ -79,7 +80,7 @@ def form_of(array: ArraySpec) -> Form:
     names = [entry.get("name") for entry in array.compressors]
     is_plain = array.serializer is None or array.serializer.get("name") == "bytes"
     if array.filters or not is_plain or set(names) - {"crc32c"}:
-        return Form(is_blosc=names[-1:] == ["blosc"])
+        return Form(is_blosc=names[-1:] in (["blosc"], ["numcodecs.blosc"]))
     return Form(size=prod(array.chunks) * array.itemsize + 4 * len(names))
 
 
@@ -138,20 +139,28 @@ def _fault_of_shard(index: Index, read: Read) -> str:
         return "it ends before its index does" if said else EMPTY
     if index.has_checksum and crc32c is not None and crc32c(said[:-4]) != int.from_bytes(said[-4:], "little"):
         return "its index is damaged, or cut off"
-    entries = np.frombuffer(said, index.dtype, 2 * index.count).reshape(-1, 2)
-    listed = [(int(offset), int(nbytes)) for offset, nbytes in entries[(entries != _NOWHERE).any(axis=1)]]
-    listed.sort()
-    if not listed:
+    entries = np.frombuffer(said, index.dtype, 2 * index.count).reshape(-1, 2).astype(np.uint64)
+    entries = entries[(entries != _NOWHERE).any(axis=1)]
+    if not entries.size:
         is_more = not index.has_checksum and read(size, size + 1)
         return "its index is cut off: it names none of its chunks" if is_more else ""
-    behind = 0 if index.at_start else size
-    end = max(offset + nbytes for offset, nbytes in listed)
-    overlap = any(left + nbytes > right for (left, nbytes), (right, _) in pairwise(listed))
-    if overlap or not all(nbytes for _, nbytes in listed) or (index.at_start and listed[0][0] < size):
+    if (entries >= _FARTHEST).any() or (
+        not index.has_checksum and _is_no_index(entries, size if index.at_start else 0)
+    ):
         return "its index is damaged, or cut off"
-    if end + behind >= 2**63 or not read(end + behind - 1, end + behind):
-        return "it ends before its chunks do"
-    return ""
+    end = int(entries.sum(axis=1).max()) + (0 if index.at_start else size)
+    return "" if read(end - 1, end) else "it ends before its chunks do"
+
+
+def _is_no_index(entries: NDArray[np.uint64], first: int) -> bool:
+    """Whether these numbers are no offsets and sizes of chunks, as where pixels stand in the place of an index."""
+    entries = np.unique(entries, axis=0)
+    ends = entries.sum(axis=1)
+    return bool(entries[0, 0] < first or not entries[:, 1].all() or (ends[:-1] > entries[1:, 0]).any())
+
+
+class TornError(StoreError):
+    """A write unit is not whole; there may be others."""
 
 
 def torn(where: str, key: str, what: str) -> Problem:
@@ -165,8 +174,8 @@ def refuse_torn(where: str, key: str, form: Form, read: Read) -> None:
 
     Raises
     ------
-    StoreError
-        Naming it.
+    TornError
+        (a StoreError) Naming it.
     """
     if what := fault(form, read):
-        raise StoreError(torn(where, key, what))
+        raise TornError(torn(where, key, what))

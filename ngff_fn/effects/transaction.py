@@ -99,8 +99,6 @@ def carry_out(
     for path in sorted(left, key=len, reverse=True):
         if path and not path.startswith(WORKSHOP):
             files.prune(path)
-    if foreign and durable and files.exists(FOREIGN):
-        files.sync([FOREIGN, WORKSHOP])
     files.remove(joined(RECORDS, record.name))
     return foreign
 
