@@ -1,0 +1,58 @@
+"""Whatever a crash leaves is before or after, on every kind of store; the bench itself is in ``tests/bench``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.bench.commits import Commit, commits, named
+from tests.bench.crash import Result, dies, dies_again, loses_power
+from tests.bench.judge import trial_of
+from tests.bench.runs import MOST, all_of_it, kinds_in
+from tests.bench.stores import LocalKind
+
+pytestmark = pytest.mark.timeout(7200 if all_of_it() else 300)
+Record = Callable[[str, object], None]
+
+COMMITS = [pytest.param(each, id=f"{each.version} {each.name}") for each in commits()]
+KINDS = ("local", "memory")
+
+
+def assert_good(result: Result) -> None:
+    assert result.bad == (), f"{len(result.bad)} of {result.states}: {result.bad[:3]}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("commit", COMMITS)
+def test_a_writer_that_dies_after_any_change_leaves_before_or_after(
+    commit: Commit, kind: str, quick_path: Path, record_property: Record
+) -> None:
+    result = dies(trial_of(commit, kinds_in(quick_path)[kind], quick_path))
+    assert_good(result)
+    record_property(f"{kind}: states that a writer left who died", result.states)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("commit", COMMITS)
+def test_a_next_writer_that_dies_as_well_leaves_before_or_after(
+    commit: Commit, kind: str, quick_path: Path, record_property: Record
+) -> None:
+    result = dies_again(trial_of(commit, kinds_in(quick_path)[kind], quick_path), MOST.again)
+    assert_good(result)
+    record_property(f"{kind}: states that a second writer left who died", result.states)
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+def test_no_commit_that_was_acknowledged_is_lost_when_the_power_fails(
+    commit: Commit, quick_path: Path, record_property: Record
+) -> None:
+    result = loses_power(trial_of(commit, LocalKind(quick_path), quick_path), MOST.samples, MOST.lost)
+    assert_good(result)
+    record_property("local: states that a power cut left", result.states)
+
+
+def test_chunks_in_new_directories_are_not_lost_behind_a_record_that_counts_them_as_done(quick_path: Path) -> None:
+    trial = trial_of(named("add_channel", "0.5"), LocalKind(quick_path), quick_path)
+    assert_good(loses_power(trial, samples=0, most=8))
