@@ -10,6 +10,7 @@ import pytest
 from tests.bench.commits import Commit, commits, named
 from tests.bench.crash import Result, dies, dies_again, loses_power
 from tests.bench.judge import trial_of
+from tests.bench.readers import follows
 from tests.bench.runs import MOST, all_of_it, kinds_in
 from tests.bench.stores import LocalKind
 
@@ -56,3 +57,25 @@ def test_no_commit_that_was_acknowledged_is_lost_when_the_power_fails(
 def test_chunks_in_new_directories_are_not_lost_behind_a_record_that_counts_them_as_done(quick_path: Path) -> None:
     trial = trial_of(named("add_channel", "0.5"), LocalKind(quick_path), quick_path)
     assert_good(loses_power(trial, samples=0, most=8))
+
+
+# --- other readers
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+def test_zarr_finds_every_reference_whole_wherever_a_writer_dies(
+    commit: Commit, quick_path: Path, record_property: Record
+) -> None:
+    result = follows(trial_of(commit, LocalKind(quick_path), quick_path), "zarr")
+    assert_good(result)
+    record_property("local: states that zarr-python followed", result.states)
+
+
+@pytest.mark.peers("iohub")
+@pytest.mark.parametrize("commit", COMMITS)
+def test_iohub_finds_every_reference_whole_wherever_a_writer_dies(
+    commit: Commit, quick_path: Path, record_property: Record
+) -> None:
+    result = follows(trial_of(commit, LocalKind(quick_path), quick_path), "iohub")
+    assert_good(result)
+    record_property("local: states that iohub followed", result.states)

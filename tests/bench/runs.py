@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tests.bench.log import SEEDED_SUBSETS
 from tests.bench.stores import LocalKind, MemoryKind, StoreKind
@@ -31,7 +31,13 @@ def all_of_it() -> bool:
     return bool(os.environ.get("NGFF_FN_BENCH_ALL"))
 
 
-MOST = EVERYTHING if all_of_it() else SAMPLE
+def _wanted() -> Most:
+    most = EVERYTHING if all_of_it() else SAMPLE
+    return evolve(most, schedules=int(os.environ.get("NGFF_FN_BENCH_SCHEDULES", most.schedules)))
+
+
+MOST = _wanted()
+"""What the tests run; ``NGFF_FN_BENCH_SCHEDULES`` says how many schedules, whatever else is said."""
 
 
 def kinds_in(folder: Path) -> Mapping[str, StoreKind]:
