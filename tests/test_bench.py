@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.commits import Commit, commits, named
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.bench.commits import Commit, commits, named, there_and_back
 from tests.bench.crash import Result, dies, dies_again, loses_power
 from tests.bench.judge import trial_of
+from tests.bench.log import after_cut, cuts, lost_in
 from tests.bench.readers import follows
 from tests.bench.runs import MOST, all_of_it, kinds_in
 from tests.bench.stores import LocalKind
@@ -79,3 +81,14 @@ def test_iohub_finds_every_reference_whole_wherever_a_writer_dies(
     result = follows(trial_of(commit, LocalKind(quick_path), quick_path), "iohub")
     assert_good(result)
     record_property("local: states that iohub followed", result.states)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_record_that_was_carried_out_does_not_come_back_over_a_later_commit(
+    version: Version, quick_path: Path
+) -> None:
+    trial = trial_of(there_and_back(version), LocalKind(quick_path), quick_path)
+    *_, last = cuts(trial.log)
+    for lost in lost_in(last, samples=50):
+        for tree in after_cut(trial.log.start, last, lost):
+            assert not trial.wrong(tree, (trial.after,)), sorted(str(last.effects[each]) for each in lost)

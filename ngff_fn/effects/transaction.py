@@ -88,6 +88,8 @@ def carry_out(files: Files, record: Record, *, durable: bool, seen: Seen = _NOTH
         touched = {parent(path) for step in record.steps for path in changed_by(step)}
         files.sync(path for path in touched | _above(record.steps) if files.signature(path) is not None)
     files.remove(joined(RECORDS, record.name))
+    if durable:  # what comes back later would do its steps again, over other commits
+        files.sync([RECORDS])
 
 
 def _make_room(files: Files, steps: Iterable[Step]) -> None:

@@ -166,3 +166,23 @@ def _seen_first() -> Seen:
     with tempfile.TemporaryDirectory() as folder:
         nf.create(Path(folder) / STORE, first_of_all(), version="0.4")
         return seen_in(Path(folder) / STORE)
+
+
+def there_and_back(version: Version) -> Commit:
+    """Two commits: of two documents, then of one of these, which is again what it was."""
+
+    def act(store: Any) -> None:
+        nf.update(store, lambda image: evolve(nf.set_extra(image, "n", 1), levels=(_numbered(image, 1),)))
+        nf.update(store, lambda image: evolve(image, levels=(_numbered(image, 0),)))
+
+    return Commit(name="there and back", version=version, start=_numbered_image, writes=lambda _folder, _version: act)
+
+
+def _numbered(image: nf.Image, number: int) -> nf.Level:
+    (level,) = image.levels
+    return nf.set_extra(level, "n", number)
+
+
+def _numbered_image() -> nf.Image:
+    image = nf.image_from(DATA, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(2, 4, 6))
+    return evolve(image, levels=(_numbered(image, 0),))
