@@ -133,7 +133,7 @@ def _staged(work: Work, bench: Bench) -> Staged:
     try:
         staged = staged_steps(work, bench.path)
         if work.durable:
-            files.sync(tree(files, bench.path))
+            files.sync([*tree(files, bench.path), STAGE])  # the last has the name of the bench
     except ConflictError:
         raise
     except NgffError:

@@ -33,7 +33,7 @@ from ngff_fn.effects.record import (
 )
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import ForeignWriteError, NgffError, Problem, StoreError, StoreExistsError, refuse
-from ngff_fn.records.paths import joined, parent
+from ngff_fn.records.paths import and_above, joined, parent
 
 LOCK_TIMEOUT = 30.0
 """Seconds for which a commit waits for the lock."""
@@ -90,17 +90,35 @@ def carry_out(
         foreign += filter(None, (foreign_document(files, put) for put in late))
     if durable:
         files.sync(drafts.values())
+        _make_room(files, record.steps)
     for step in record.steps:
         foreign += _do(files, step, drafts, seen)
-    if durable:
-        touched = {parent(path) for step in record.steps for path in changed_by(step)}
-        files.sync(path for path in touched if files.signature(path) is not None)
     left = {parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
     for path in sorted(left, key=len, reverse=True):
         if path and not path.startswith(WORKSHOP):
             files.prune(path)
+    if durable:
+        touched = {parent(path) for step in record.steps for path in changed_by(step)}
+        files.sync(path for path in touched | _above(record.steps) if files.signature(path) is not None)
     files.remove(joined(RECORDS, record.name))
+    if durable:  # what comes back later would do its steps again, over other commits
+        files.sync([RECORDS])
     return foreign
+
+
+def _make_room(files: Files, steps: Iterable[Step]) -> None:
+    """The directories into which something moves are durable before it does: it could be lost with them."""
+    moves = [step for step in steps if isinstance(step, Move)]
+    for path in {parent(step.target) for step in moves}:
+        if path and not path.startswith(WORKSHOP) and files.signature(path) is None:
+            files.make_directory(path)
+    files.sync(path for path in _above(moves) if files.signature(path) is not None)
+
+
+def _above(steps: Iterable[Step]) -> set[str]:
+    """The directories in which names are given to others, or taken from them, on the way of a move."""
+    moved = {parent(path) for step in steps if isinstance(step, Move) for path in changed_by(step)}
+    return {above for path in moved if not path.startswith(WORKSHOP) for above in ("", *and_above(path))}
 
 
 def _is_due(files: Files, put: Put, seen: Seen) -> bool:
@@ -113,6 +131,9 @@ def _is_due(files: Files, put: Put, seen: Seen) -> bool:
 def carry_out_directly(files: Files, steps: Iterable[Step], *, durable: bool) -> list[Problem]:
     """Steps that need no record: each is whole by itself, and may be the last. Returns what others wrote meanwhile."""
     foreign: list[Problem] = []
+    steps = list(steps)
+    if durable:
+        _make_room(files, steps)
     for step in steps:
         drafts: dict[str, str] = {}
         if isinstance(step, Put):

@@ -1,0 +1,14 @@
+"""A bench for crashes.
+
+A commit is run once, and every change that it makes to its store is noted as data (``changes``). From these the states
+are built that a crash may leave, without running the commit again (``log``, on the inodes of ``tree``): after each
+prefix of the changes, and after a power cut, which loses what was not flushed in every combination. Each state becomes
+a store again (``stores``), a reader and the next writer look at it, and the judge says what is wrong (``judge``,
+``crash``). ``turns`` steps writers and readers through every single operation, one at a time, as a seed says.
+
+``changes``, ``tree``, ``log`` and ``turns`` know nothing of this library: whoever notes the changes of another can use
+them. ``stores`` says how to note ours; a kind of store that is added there is tried with every kind of commit.
+
+``python -m tests.bench`` prints the table of commits, stores and points; ``--all``: without sampling. ``pytest`` runs
+the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench_*.py`` all of it, with a million schedules.
+"""

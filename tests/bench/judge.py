@@ -1,0 +1,125 @@
+"""What a crash may leave: before or after for a reader, and the same, clean, once the next writer has gone on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from attrs import Factory, define, evolve, field, frozen
+
+from tests.bench.commits import NEXT, THEN, Commit, Seen, after, next_writer, seen_in, the_one_after
+from tests.bench.log import Log
+from tests.bench.stores import StoreKind, run
+from tests.bench.tree import Tree
+
+
+@frozen
+class Bad:
+    """A state that no crash may leave: after how many effects, and what is wrong."""
+
+    point: str
+    wrong: str
+
+
+@frozen
+class Recovered:
+    """What the next writer did: its changes, what is seen after it, and all names that are left."""
+
+    log: Log | None
+    seen: Seen | str
+    names: frozenset[str]
+
+
+Key = frozenset[tuple[str, bytes | None, str]]
+
+
+@define
+class Trial:
+    """A commit that was made once without a crash."""
+
+    commit: Commit
+    kind: StoreKind
+    log: Log
+    before: Seen
+    after: Seen
+    clean: dict[Seen, frozenset[str]] = Factory(dict)
+    """The names that are left where a next writer has gone on after no crash, by what it leaves."""
+    _seen: dict[Key, Seen | str] = field(factory=dict)
+    _recovered: dict[tuple[Key, int], Recovered] = field(factory=dict)
+
+    def seen(self, tree: Tree) -> Seen | str:
+        """What our reader sees, or what it complains of."""
+        key = tree.seen()
+        if key not in self._seen:
+            self._seen[key] = _seen_or_wrong(self.kind.put(tree))
+        return self._seen[key]
+
+    def recovered(self, tree: Tree, writer: int = 0) -> Recovered:
+        """What the first or the second of the next writers does."""
+        key = (tree.seen(), writer)
+        if key not in self._recovered:
+            self._recovered[key] = self._go_on(tree, (next_writer, the_one_after)[writer])
+        return self._recovered[key]
+
+    def _go_on(self, tree: Tree, writer: Callable[[Any], Any]) -> Recovered:
+        try:
+            log, store = run(self.kind, tree, writer)
+        except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
+            return Recovered(None, f"the next writer fails: {error!r}", frozenset())
+        return Recovered(log, _seen_or_wrong(store), self.kind.take(store).names())
+
+    # --- judging
+
+    def wrong(self, tree: Tree, allowed: Iterable[Seen], writer: int = 0) -> str:
+        """What is wrong with a state that a crash left; empty: nothing."""
+        now = self.seen(tree)
+        if isinstance(now, str):
+            return now
+        if now not in allowed:
+            return "a reader sees neither before nor after"
+        done = self.recovered(tree, writer)
+        if isinstance(done.seen, str):
+            return done.seen
+        wanted = after(now, (NEXT, THEN)[writer])
+        if done.seen != wanted:
+            return "the next writer has made something else of it"
+        if extra := done.names ^ self.clean_names(wanted):
+            return f"not clean after the next writer: {sorted(extra)[:4]}"
+        return ""
+
+    def clean_names(self, wanted: Seen) -> frozenset[str]:
+        """The names that a store has which was not hurt: documents that say the same, and their chunks."""
+        return self.clean[_without_marks(wanted)]
+
+
+def _without_marks(seen: Seen) -> Seen:
+    """Without what next writers say, which changes no names."""
+    if seen.root is None:
+        return seen
+    said = seen.root.extra.get("attributes", {})
+    left = {key: value for key, value in said.items() if key not in ("after", "then")}
+    extra = {key: value for key, value in seen.root.extra.items() if key != "attributes"}
+    kind = type(seen.root.extra)
+    return evolve(seen, root=evolve(seen.root, extra=kind({**extra, **({"attributes": kind(left)} if left else {})})))
+
+
+def _seen_or_wrong(store: Any) -> Seen | str:
+    try:
+        return seen_in(store)
+    except Exception as error:  # noqa: BLE001 — as above
+        return f"a reader fails: {error!r}"
+
+
+def trial_of(commit: Commit, kind: StoreKind, folder: Path) -> Trial:
+    """Make a commit without a crash, and see what a next writer makes of before and after."""
+    start = kind.start(commit.prepare(folder))
+    before = seen_in(kind.put(start))
+    log, store = run(kind, start, commit.act(folder))
+    trial = Trial(commit, kind, log, before, seen_in(store))
+    assert log.now.seen() == kind.take(store).seen(), "the log does not say what was done"
+    for tree, seen in ((start, before), (log.now, trial.after)):
+        done = trial.recovered(tree)
+        assert done.seen == after(seen, NEXT), done.seen
+        trial.clean[_without_marks(after(seen, NEXT))] = done.names
+    return trial
