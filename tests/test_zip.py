@@ -365,6 +365,13 @@ def test_an_image_is_created_at_a_path_in_an_archive(archive: Path) -> None:
     assert nf.open_ome_zarr(archive).root.levels[0].array.shape == (2, 4, 12, 16)
 
 
+def test_an_image_at_a_path_of_an_archive_needs_the_archive(quick_path: Path) -> None:
+    image = nf.image_from(np.ones((3, 3), "uint8"), axes="yx")
+    with pytest.raises(nf.StoreNotFoundError, match="no such archive"):
+        nf.create(quick_path / "none.ozx/more", image, version="0.5")
+    assert not list(quick_path.iterdir())
+
+
 def test_processes_make_the_pixels_of_an_archive(archive: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
         nf.update(archive, c.without_pyramid(), c.crop(y=(1, 12)), c.with_pyramid(levels=2), executor=executor)
@@ -479,7 +486,7 @@ def test_no_update_of_two_processes_is_lost_and_a_reader_sees_each_whole(archive
         return nf.set_scale(image, y=done + 1.0, x=done + 1.0)
 
     def work(channel: int) -> None:
-        for _ in range(10):
+        for _ in range(20):
             nf.update(archive, count, durability="process")
         _write(archive, channel, 10)
 
@@ -495,7 +502,7 @@ def test_no_update_of_two_processes_is_lost_and_a_reader_sees_each_whole(archive
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     image = nf.open_ome_zarr(archive).root
-    assert nf.scale(image)["y"] == 21.0
+    assert nf.scale(image)["y"] == 41.0
     assert image.channels is not None
     assert [channel.window and channel.window.start for channel in image.channels] == [9.0, 9.0]
     assert (nf.to_numpy(archive, "0")[:, :, :6, :8] == 9).all()

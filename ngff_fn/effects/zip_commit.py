@@ -31,7 +31,7 @@ from ngff_fn.effects.zip_archive import Archive, adopt
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.effects.zip_overlay import Overlay
 from ngff_fn.effects.zip_writing import comment_of, in_order, write_archive
-from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError, StoreExistsError
+from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError, StoreExistsError, StoreNotFoundError
 from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import joined
 
@@ -43,6 +43,9 @@ def commit_archive(work: Work, archive: ZipFiles) -> str:
     """Make an archive what the plan says, or a new one."""
     if archive.read_only:
         raise StoreError(Problem(archive.identity, "the store is read-only. Open it for writing."))
+    if work.address.path and not archive.is_there():
+        message = "there is no such archive. Create it with what shall be at its root, then what lies below."
+        raise StoreNotFoundError(Problem(archive.identity, message))
     with _desk(work, archive) as desk:
         if not work.address.path and work.is_new:
             return desk.create()

@@ -26,13 +26,14 @@ def is_archive(path: str) -> bool:
 
 
 def archive_in(path: str) -> str | None:
-    """The part of a path that is an archive, the outermost one; None where there is none."""
+    """The part of a path that is an archive, or is called so, the outermost one; None where there is none."""
     if not any(suffix in path.lower() for suffix in SUFFIXES):
         return None
-    above, found = path, path if is_archive(path) else None
-    while (above := os.path.dirname(above)) and above != os.path.dirname(above):
-        if above.lower().endswith(SUFFIXES) and os.path.isfile(above):
+    above, found = path, None
+    while above != os.path.dirname(above):
+        if is_archive(above):
             found = above
+        above = os.path.dirname(above)
     return found
 
 
