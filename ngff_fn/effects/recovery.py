@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -16,7 +15,7 @@ from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Rec
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
-from ngff_fn.errors import InvalidValueError, Problem, StoreNotFoundError, WrongTypeError, a_type
+from ngff_fn.errors import InvalidValueError, Problem, StoreNotFoundError, WrongTypeError, a_type, refuse
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
 
@@ -25,6 +24,7 @@ NEEDED = "a commit that has happened needs it, and recover() or the next commit 
 YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
 _NOTHING = FrozenMap()
+_AGES = 1e15  # seconds
 
 
 @frozen(kw_only=True)
@@ -118,6 +118,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     >>> recover(store)
     Recovered(records=(), removed=(), foreign=())
     """
+    _check_flags(single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
     removed: list[str] = []
     foreign: list[str] = []
@@ -165,7 +166,7 @@ def vacuum(
     StoreNotFoundError, StoreError
         As ``recover``.
     InvalidValueError, WrongTypeError
-        For an ``older_than`` that is no time.
+        (a ValueError, a TypeError) For an ``older_than`` that is no time, and for flags that are none.
 
     >>> import numpy, zarr
     >>> from ngff_fn.edits.image_from import image_from
@@ -176,6 +177,7 @@ def vacuum(
     ()
     """
     age = _age(older_than)
+    _check_flags(dry_run=dry_run, single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
     found = beside_of(files)
     removed: list[str] = []
@@ -214,6 +216,15 @@ def vacuum(
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
+def _check_flags(**flags: object) -> None:
+    problems = [
+        Problem(name, f"{a_type(flag)} is neither True nor False. Give one of these.")
+        for name, flag in flags.items()
+        if not isinstance(flag, bool)
+    ]
+    refuse(problems, WrongTypeError)
+
+
 def _age(older_than: object) -> float | None:
     if older_than is None:
         return None
@@ -222,8 +233,9 @@ def _age(older_than: object) -> float | None:
     if isinstance(older_than, bool) or not isinstance(older_than, int | float):
         message = f"{a_type(older_than)} is no time. Give a timedelta, or seconds."
         raise WrongTypeError(Problem("older_than", message))
-    if not isfinite(older_than) or older_than < 0:
-        raise InvalidValueError(Problem("older_than", f"{older_than} s is no time that has passed. Give 0 or more."))
+    if not 0 <= older_than < _AGES:
+        message = "it is no time that has passed. Give seconds, 0 or more."
+        raise InvalidValueError(Problem("older_than", message))
     return float(older_than)
 
 
