@@ -14,6 +14,6 @@ durable and not its name. Nothing else is in any order.
 them. ``stores`` says how to note ours; a kind of store that is added there is tried with every kind of commit.
 
 ``python -m tests.bench`` prints the table of commits, stores and points; ``--all``: without sampling. ``pytest`` runs
-the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench*.py`` all of it, with a million schedules. By default a thousand
-schedules are run, some 7 ms each; ``NGFF_FN_BENCH_SCHEDULES=100000`` makes them what CI has the time for.
+the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench*.py`` all of it, with a million schedules. By default a
+thousand schedules are run, at some 7 ms each; ``NGFF_FN_BENCH_SCHEDULES=100000`` makes them what CI has the time for.
 """
