@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
+import pytest
+
+from tests.bench import changes, log, tree, turns
 from tests.bench.changes import (
     Change,
     Exchange,
@@ -21,41 +25,41 @@ from tests.bench.log import Log, after_cut, cuts, lost_in
 from tests.bench.tree import Tree, tree_in, tree_of_keys
 
 
-def log_of(*changes: Change, start: Tree | None = None) -> Log:
-    log = Log(start or Tree())
-    for change in changes:
-        log.note(change)
-    return log
+def log_of(*made: Change, start: Tree | None = None) -> Log:
+    noted = Log(start or Tree())
+    for change in made:
+        noted.note(change)
+    return noted
 
 
-def left_by(log: Log, *, at_end: bool = True) -> list[dict[str, bytes]]:
+def left_by(noted: Log, *, at_end: bool = True) -> list[dict[str, bytes]]:
     """What the power cut at the end may leave, or those before."""
-    moments = [cut for cut in cuts(log) if cut.is_last == at_end]
-    return [tree.contents() for cut in moments for lost in lost_in(cut) for tree in after_cut(log.start, cut, lost)]
+    moments = [cut for cut in cuts(noted) if cut.is_last == at_end]
+    return [left.contents() for cut in moments for lost in lost_in(cut) for left in after_cut(noted.start, cut, lost)]
 
 
 def test_a_program_that_dies_leaves_every_prefix_also_a_file_without_its_bytes() -> None:
-    log = log_of(Write("a", b"12"), Rename("a", "b"), Unlink("b"))
-    assert [tree.contents() for tree in log.states()] == [{}, {"a": b""}, {"a": b"12"}, {"b": b"12"}, {}]
+    noted = log_of(Write("a", b"12"), Rename("a", "b"), Unlink("b"))
+    assert [left.contents() for left in noted.states()] == [{}, {"a": b""}, {"a": b"12"}, {"b": b"12"}, {}]
 
 
 def test_a_name_may_be_durable_while_the_bytes_are_not() -> None:
-    log = log_of(Write("draft", b"12"), Rename("draft", "a"), Flush(""))
-    assert {each["a"] for each in left_by(log)} == {b"", b"1", b"12"}
+    noted = log_of(Write("draft", b"12"), Rename("draft", "a"), Flush(""))
+    assert {each["a"] for each in left_by(noted)} == {b"", b"1", b"12"}
 
 
 def test_what_was_flushed_before_it_was_renamed_is_before_or_after() -> None:
     start = log_of(Write("a", b"old")).now
-    log = log_of(Write("draft", b"new"), Flush("draft"), Rename("draft", "a"), Flush(""), start=start)
-    before = [each["a"] for each in left_by(log, at_end=False)]
+    noted = log_of(Write("draft", b"new"), Flush("draft"), Rename("draft", "a"), Flush(""), start=start)
+    before = [each["a"] for each in left_by(noted, at_end=False)]
     assert set(before) == {b"old", b"new"}
-    assert left_by(log) == [{"a": b"new"}]
+    assert left_by(noted) == [{"a": b"new"}]
 
 
 def test_what_is_in_a_directory_is_lost_with_its_name() -> None:
-    log = log_of(MakeDirectory("d"), Write("d/a", b"1"), Flush("d/a"), Flush("d"))
-    assert {tuple(each) for each in left_by(log)} == {(), ("d/a",)}
-    assert {tuple(each) for each in left_by(log_of(*log.changes, Flush("")))} == {("d/a",)}
+    noted = log_of(MakeDirectory("d"), Write("d/a", b"1"), Flush("d/a"), Flush("d"))
+    assert {tuple(each) for each in left_by(noted)} == {(), ("d/a",)}
+    assert {tuple(each) for each in left_by(log_of(*noted.changes, Flush("")))} == {("d/a",)}
 
 
 def test_a_rename_is_never_half_kept() -> None:
@@ -64,8 +68,8 @@ def test_a_rename_is_never_half_kept() -> None:
 
 
 def test_a_flush_of_everything_leaves_nothing_to_be_lost() -> None:
-    log = log_of(MakeDirectory("d"), Write("d/a", b"1"), Link("d/a", "b"), FlushAll())
-    assert left_by(log) == [{"d/a": b"1", "b": b"1"}]
+    noted = log_of(MakeDirectory("d"), Write("d/a", b"1"), Link("d/a", "b"), FlushAll())
+    assert left_by(noted) == [{"d/a": b"1", "b": b"1"}]
 
 
 def test_up_to_ten_operations_are_lost_in_all_combinations_more_in_a_sample() -> None:
@@ -79,13 +83,13 @@ def test_up_to_ten_operations_are_lost_in_all_combinations_more_in_a_sample() ->
 
 
 def test_keys_are_put_and_taken_in_one_step() -> None:
-    log = log_of(Keys((("b", b"2"), ("c", b"3")), ("a",)), start=tree_of_keys({"a": b"1"}))
-    seen = {tuple(sorted(tree.contents())) for tree in log.states()}
+    noted = log_of(Keys((("b", b"2"), ("c", b"3")), ("a",)), start=tree_of_keys({"a": b"1"}))
+    seen = {tuple(sorted(left.contents())) for left in noted.states()}
     assert seen == {("a",), ("b", "c")}
 
 
 def test_a_tree_is_the_same_on_a_file_system(tmp_path: Path) -> None:
-    log = log_of(
+    noted = log_of(
         MakeDirectory("d"),
         MakeDirectory("e"),
         MakeDirectory("f"),
@@ -95,7 +99,13 @@ def test_a_tree_is_the_same_on_a_file_system(tmp_path: Path) -> None:
         RemoveDirectory("f"),
         MakeDirectory("g"),
     )
-    log.now.materialise(tmp_path)
-    assert tree_in(tmp_path).seen() == log.now.seen()
+    noted.now.materialise(tmp_path)
+    assert tree_in(tmp_path).seen() == noted.now.seen()
     assert (tmp_path / "d/b").samefile(tmp_path / "e/a")
-    assert log.now.names() == {"d/b", "e/a", "g"}
+    assert noted.now.names() == {"d/b", "e/a", "g"}
+
+
+@pytest.mark.parametrize("module", [changes, tree, log, turns], ids=lambda module: module.__name__)
+def test_the_core_of_the_bench_knows_nothing_of_this_library(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    assert "ngff_fn" not in Path(module.__file__).read_text()

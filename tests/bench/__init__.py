@@ -6,9 +6,14 @@ prefix of the changes, and after a power cut, which loses what was not flushed i
 a store again (``stores``), a reader and the next writer look at it, and the judge says what is wrong (``judge``,
 ``crash``). ``turns`` steps writers and readers through every single operation, one at a time, as a seed says.
 
+What is assumed of a file system: a rename or an exchange of two names is kept or lost as a whole, also between two
+directories, and is durable once the directory of its (last) new name was flushed; the flush of a file makes its bytes
+durable and not its name. Nothing else is in any order.
+
 ``changes``, ``tree``, ``log`` and ``turns`` know nothing of this library: whoever notes the changes of another can use
 them. ``stores`` says how to note ours; a kind of store that is added there is tried with every kind of commit.
 
 ``python -m tests.bench`` prints the table of commits, stores and points; ``--all``: without sampling. ``pytest`` runs
-the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench_*.py`` all of it, with a million schedules.
+the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench*.py`` all of it, with a million schedules. By default a
+thousand schedules are run, at some 7 ms each; ``NGFF_FN_BENCH_SCHEDULES=100000`` makes them what CI has the time for.
 """
