@@ -30,7 +30,7 @@ class Contained:
 
     def _full(self, key: str) -> str:
         if ".." in key and ".." in key.split("/"):
-            raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))
+            raise StoreError(Problem(f"{self.identity}/{key}", "the path leads out of the store. Take one below it."))
         return self._prefix + key if key else self.identity
 
     def _named(self, key: str) -> str:
@@ -67,4 +67,4 @@ class Contained:
         real = os.path.realpath(self._full(path))
         if real != self.identity and not real.startswith(self.identity.rstrip(os.sep) + os.sep):
             cure = "Copy what it points to into the store, or open that on its own."
-            raise StoreError(Problem(path, f"a link leaves the store, to {real}. {cure}"))
+            raise StoreError(Problem(f"{self.identity}/{path}", f"a link leaves the store, to {real}. {cure}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Protocol, cast
 
 from zarr import Array, AsyncArray
@@ -12,8 +13,10 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Sto
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath
 
+from ngff_fn.codecs import decode_array
+from ngff_fn.effects.inspected import Inspection, inspection
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import Problem, UnsupportedError
+from ngff_fn.errors import NgffError, Problem, UnsupportedError
 from ngff_fn.records.paths import joined
 
 
@@ -44,14 +47,24 @@ class FilesStore(Store):
         All keys are relative to their root.
     guard
         Is called after every read; what it raises is what the read raises.
+    inspection
+        Of all that is read: of chunks, before zarr decodes them.
     read_only
         Every change is refused by zarr itself. Where it is False, the files must be ``Files``.
     """
 
-    def __init__(self, files: Readable, *, guard: Callable[[], None] | None = None, read_only: bool = True) -> None:
+    def __init__(
+        self,
+        files: Readable,
+        *,
+        guard: Callable[[], None] | None = None,
+        inspection: Inspection | None = None,
+        read_only: bool = True,
+    ) -> None:
         super().__init__(read_only=read_only)
         self.files = files
         self.guard = guard
+        self.inspection = inspection
         self._is_open = True
 
     def __eq__(self, other: object) -> bool:
@@ -69,7 +82,7 @@ class FilesStore(Store):
 
     def with_read_only(self, read_only: bool = False) -> FilesStore:  # noqa: FBT001, FBT002 — zarr's signature
         """The same files, for reading or for writing."""
-        return FilesStore(self.files, guard=self.guard, read_only=read_only)
+        return FilesStore(self.files, guard=self.guard, inspection=self.inspection, read_only=read_only)
 
     @property
     def supports_writes(self) -> bool:
@@ -114,10 +127,15 @@ class FilesStore(Store):
         yield [(n, None if part is None else prototype.buffer.from_bytes(part)) for n, part in enumerate(found)]
 
     def _read(self, key: str, byte_ranges: Iterable[ByteRequest | None]) -> list[bytes | None]:
-        found = [self.files.read(key, *_bounds(byte_range)) for byte_range in byte_ranges]
+        found = [self._read_part(key, *_bounds(byte_range)) for byte_range in byte_ranges]
         if self.guard is not None:
             self.guard()
         return found
+
+    def _read_part(self, key: str, start: int, stop: int | None) -> bytes | None:
+        if self.inspection is None:
+            return self.files.read(key, start, stop)
+        return self.inspection.read(partial(self.files.read, key), start, stop)
 
     async def exists(self, key: str) -> bool:
         """Whether there is a file."""
@@ -187,6 +205,14 @@ def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
             return 0, None
 
 
+def _inspection(documents: Mapping[str, bytes]) -> Inspection | None:
+    """How chunks are looked at; None for arrays of which the records know nothing."""
+    try:
+        return inspection(decode_array(documents))
+    except NgffError:
+        return None
+
+
 def zarr_array(
     files: Readable,
     path: str,
@@ -213,7 +239,11 @@ def zarr_array(
     UnsupportedError
         Where zarr does not know a codec or data type, or does not take the document.
     """
-    store = FilesStore(files, guard=guard) if read_only else BlankStore(files, read_only=False)
+    store = (
+        FilesStore(files, guard=guard, inspection=_inspection(documents))
+        if read_only
+        else BlankStore(files, read_only=False)
+    )
     try:
         if ".zarray" in documents:
             attributes = json.loads(documents.get(".zattrs", b"{}"))
