@@ -103,21 +103,21 @@ def encoded_at_most(codecs: int, nbytes: int) -> int:
     return nbytes
 
 
-def refuse_unholdable(nbytes: int, what: str) -> None:
+def refuse_unholdable(nbytes: int, what: str, error: type[Exception] = ValueError) -> None:
     """Refuse what no memory of this machine holds, before it is asked for: some systems promise more than they have.
 
     Raises
     ------
-    MemoryError
-        Saying how much it would be.
+    Exception
+        ``error``, saying how much it would be.
 
     >>> refuse_unholdable(2**70, "a chunk")
     Traceback (most recent call last):
-    MemoryError: a chunk takes 1180591620717411303424 bytes, and this machine has less
+    ValueError: a chunk takes 1180591620717411303424 bytes, and this machine has less
     """
     if nbytes > _physical_memory():
         message = f"{what} takes {nbytes} bytes, and this machine has less"
-        raise MemoryError(message)
+        raise error(message)
 
 
 @cache

@@ -83,8 +83,8 @@ class ChunkCodec:
         Raises
         ------
         Exception
-            Whatever the codec raises, and ValueError where there are too few or too many bytes; MemoryError where no
-            memory holds a chunk.
+            Whatever the codec raises, and ValueError where there are too few or too many bytes, or no memory holds
+            a chunk.
         """
         if data is None:
             return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)

@@ -84,7 +84,7 @@ def evaluated(pixels: Pixels, dtype: str, region: Region) -> Block:
     """A region of what a recipe means in a dtype; it may share memory with what was given."""
     arrays = StoredArrays()
     try:
-        refuse_unholdable(prod(extent(region)) * np.dtype(dtype).itemsize, "it")
+        refuse_unholdable(prod(extent(region)) * np.dtype(dtype).itemsize, "it", MemoryError)
         block = computed(excerpt(pixels, region), np.dtype(dtype), arrays)
     except MemoryError as error:
         message = f"{extent(region)} pixels of {dtype} cannot be held ({error}). Take a region of them."

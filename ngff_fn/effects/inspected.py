@@ -47,7 +47,7 @@ class Inspection:
         Raises
         ------
         Exception
-            As ``bounded.decoded``; MemoryError where no memory holds a chunk.
+            As ``bounded.decoded``; ValueError where no memory holds a chunk.
         """
         found = read(start, self.most + 1 if (start, stop) == (0, None) else stop)
         if found is not None:

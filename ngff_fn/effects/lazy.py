@@ -174,7 +174,7 @@ def _taken(arrays: StoredArrays, stored: Stored, wanted: Sequence[_Places]) -> N
     if all(isinstance(places, range) and places.step == 1 for places in wanted) or set(shape) <= {1}:
         return arrays.read(stored, box)
     try:
-        refuse_unholdable(prod(shape) * stored.array.itemsize, "it")
+        refuse_unholdable(prod(shape) * stored.array.itemsize, "it", MemoryError)
         made = np.empty(shape, stored.array.dtype)
     except MemoryError as error:
         message = f"{shape} elements cannot be held ({error}). Take fewer at a time."

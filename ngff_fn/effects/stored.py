@@ -152,7 +152,7 @@ class StoredArrays:
         """
         opened = self.opened(stored)
         try:
-            refuse_unholdable(prod(extent(region)) * stored.array.itemsize, "it")
+            refuse_unholdable(prod(extent(region)) * stored.array.itemsize, "it", MemoryError)
             return _read(opened, stored.array, region, few=0 if self._stage is None else _FEW)
         except MemoryError as error:
             raise _too_large(opened, region, error) from error
@@ -252,7 +252,7 @@ def _is_group(document: bytes) -> bool:
 def read_region(opened: Opened, region: Region) -> NDArray[Any]:
     """The pixels of a region of an array; where they cannot be decoded, a refusal that names the chunk."""
     try:
-        refuse_unholdable(prod(extent(region)) * opened.zarr.dtype.itemsize, "it")
+        refuse_unholdable(prod(extent(region)) * opened.zarr.dtype.itemsize, "it", MemoryError)
         return np.asarray(opened.zarr[_slices(region)])
     except MemoryError as error:
         raise _too_large(opened, region, error) from error
