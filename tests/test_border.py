@@ -28,9 +28,10 @@ from zarr.storage import MemoryStore
 import ngff_fn as nf
 from ngff_fn import cli
 from ngff_fn import curried as c
-from ngff_fn.codecs import path_clashes
+from ngff_fn.codecs import path_clashes, texts
 from ngff_fn.effects import local, stores
 from ngff_fn.effects.bounded import decoded, refuse_more
+from ngff_fn.json_splice import parse
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below
 
@@ -351,6 +352,33 @@ def test_a_document_of_fifty_gigabytes_is_not_read(of: dict[Version, str], versi
         for read in (READERS["evaluate"], READERS["a pyramid"]):
             with pytest.raises(nf.StoreError, match=rf"{of[version]}: it has \d+ bytes or more, and a document has"):
                 read(store)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sparse files")
+def test_consolidated_metadata_of_fifty_gigabytes_are_not_read(tmp_path: Path) -> None:
+    store = made(tmp_path, "0.4")
+    zarr.consolidate_metadata(store, zarr_format=2)
+    os.truncate(store / ".zmetadata", 50 * 10**9)
+    with holding_little(3 * stores.MOST_DOCUMENT):
+        for act in (nf.open_group, READERS["a pyramid"]):
+            with pytest.raises(nf.StoreError, match=r"\.zmetadata: it has \d+ bytes or more"):
+                act(store)
+
+
+def test_a_large_document_is_parsed_once_when_a_store_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = made(tmp_path, "0.5")
+    edited(store / "zarr.json", lambda said: said["attributes"].update(note="x" * 2 * MIB))
+    parsed: list[int] = []
+
+    def counting(text: bytes, **options: Any) -> Any:
+        parsed.append(len(text))
+        return parse(text, **options)
+
+    monkeypatch.setattr(texts, "parse", counting)
+    nf.open_ome_zarr(store)
+    assert len([size for size in parsed if size > MIB]) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sparse files")

@@ -15,9 +15,12 @@ from zarr.storage import StorePath
 
 from ngff_fn.codecs import decode_array
 from ngff_fn.effects.inspected import Inspection, inspection
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.errors import NgffError, Problem, UnsupportedError
 from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
+
+_DOCUMENTS = frozenset({*NODE_DOCUMENTS, ".zmetadata"})
 
 
 class Readable(Protocol):
@@ -134,7 +137,8 @@ class FilesStore(Store):
 
     def _read_part(self, key: str, start: int, stop: int | None) -> bytes | None:
         if self.inspection is None:
-            return self.files.read(key, start, stop)
+            is_document = (start, stop) == (0, None) and key.rpartition("/")[2] in _DOCUMENTS
+            return read_document(self.files, key) if is_document else self.files.read(key, start, stop)
         return self.inspection.read(partial(self.files.read, key), start, stop)
 
     async def exists(self, key: str) -> bool:
