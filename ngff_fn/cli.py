@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except nf.NgffError as error:
         for line in str(error).splitlines():
-            print(f"ngff-fn {options.command}: {line}", file=sys.stderr)
+            print(f"ngff-fn {options.command}: {_plain(line)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # who reads this has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -115,14 +115,22 @@ def _command(commands: Any, name: str, run: Callable[[Any], None], about: str) -
 
 
 def _tree(options: Any) -> None:
-    print(nf.format_tree(nf.open_ome_zarr(options.store), options.level))
+    print(_plain(nf.format_tree(nf.open_ome_zarr(options.store), options.level)))
 
 
 def _info(options: Any) -> None:
     found = info(nf.open_ome_zarr(options.store))
     if options.files:
         found["problems"] += [asdict(problem) for problem in nf.torn_files(options.store)]
-    print(json.dumps(found, indent=2) if options.json else format_info(found))
+    print(json.dumps(found, indent=2) if options.json else _plain(format_info(found)))
+
+
+def _plain(text: str) -> str:
+    """A text of lines as a terminal may have it: names in a store could say what it shall do, or turn their order."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    shown = (mark if mark.isprintable() or mark == "\n" else repr(mark)[1:-1] for mark in text)
+    return "".join(shown)
 
 
 # -- rename-wells ------------------------------------------------------------------------------------------------------
@@ -273,7 +281,7 @@ def _carry_out_in_each_image(options: Any, edit: Callable[[Any], Any], needed: s
     base = nf.open_ome_zarr(options.store)
     left = dict(_without_levels(base)) if not isinstance(base.root, nf.Image) else {}
     for path, message in left.items():
-        print(f"{path}: {message} It is left as it is.")
+        print(_plain(f"{path}: {message} It is left as it is."))
     if len(left) == len(nf.positions(base.root)):
         message = f"there is no image in it that has {needed}. Add one first."
         raise nf.NotThereError(nf.Problem(options.store, message))
@@ -302,10 +310,10 @@ def _carry_out(options: Any, edit: Callable[[Any], Any]) -> None:
     """Commit an edit, or print what it would do."""
     if options.dry_run:
         base = nf.open_ome_zarr(options.store)
-        print(nf.describe(nf.diff(base, edit(base.root))))
+        print(_plain(nf.describe(nf.diff(base, edit(base.root)))))
     else:
         bar = sys.stderr.isatty() and can_show_bar()
-        print(nf.describe(nf.update(options.store, edit, progress=bar).plan).partition("\n")[0])
+        print(_plain(nf.describe(nf.update(options.store, edit, progress=bar).plan).partition("\n")[0]))
 
 
 def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.InvalidValueError) -> None:

@@ -11,7 +11,8 @@ from attrs import evolve
 from ngff_fn.codecs.below import Below
 from ngff_fn.codecs.decoding import Decoded, decode, layout_of
 from ngff_fn.codecs.labels import is_group_of_labels, read_labels
-from ngff_fn.codecs.parts import Part, sections_of
+from ngff_fn.codecs.levels import path_fault
+from ngff_fn.codecs.parts import Part, sections_of, shown
 from ngff_fn.codecs.plates import empty_wells, read_collection, read_plate, read_well, says_well, sound_well
 from ngff_fn.codecs.versions import root_attributes, stated_layout, version_of
 from ngff_fn.errors import DocumentError, NgffError, Problem, WrongTypeError, a_type, refuse
@@ -65,7 +66,9 @@ def child_paths(documents: Mapping[str, bytes], listed: Mapping[str, bytes] | No
         case "well":
             paths = tuple(each.path for each in read_well(attributes, version).fields)
         case "bf2raw":
-            return _series(listed or {}, problems)
+            series = _series(listed or {}, problems)
+            refuse(problems, DocumentError)
+            return series
         case _:
             return ()
     refuse(problems, DocumentError)
@@ -84,14 +87,19 @@ def childless(documents: Mapping[str, bytes]) -> tuple[str, ...]:
 
 def _series(documents: Mapping[str, bytes], problems: list[Problem]) -> tuple[str, ...] | None:
     """Specification: "series" lists the paths; without it, "the images are in groups 0, 1, 2, …"."""
-    _, attributes = root_attributes(documents, problems)
+    _, attributes = root_attributes(documents, [])
     if attributes is None:
         return None
     ome = attributes.value.get("ome") if "zarr.json" in documents else attributes.value
     said = ome.get("series") if isinstance(ome, dict) else None
     if not isinstance(said, list):
         return None
-    return tuple(dict.fromkeys(path for path in said if isinstance(path, str)))
+    paths = tuple(dict.fromkeys(path for path in said if isinstance(path, str)))
+    for path in paths:
+        if fault := path_fault(path):
+            message = f"{shown(path)} {fault} An image of a collection is below it, such as '0'. Mend the document."
+            problems.append(Problem(f"OME: series[{said.index(path)}]", message))
+    return paths
 
 
 def decode_root(documents: Mapping[str, bytes], origin: Place) -> Decoded:
@@ -161,7 +169,7 @@ class _Reading:
             wells = tuple(self._well(unread.path, entries[unread.path]) for unread in plate.wells)
             return evolve(plate, wells=wells, source=place)
         if layout == "bf2raw":
-            paths = _series(Below(self.documents, f"{path}/OME" if path else "OME"), [])
+            paths = _series(Below(self.documents, f"{path}/OME" if path else "OME"), problems)
             if paths is None:
                 paths = tuple(takewhile(lambda each: self._is_group(joined(path, each)), map(str, count())))
             collection = read_collection(attributes, version, paths)

@@ -10,7 +10,8 @@ from ngff_fn.codecs.arrays import UNREAD
 from ngff_fn.codecs.parts import Part, others_of, section, sections_of, shown
 from ngff_fn.codecs.transforms import read_transforms, sound_transforms, write_transforms
 from ngff_fn.frozen_json import EMPTY, FrozenMap, thaw
-from ngff_fn.records.image import Level
+from ngff_fn.records.image import DEEPEST, Level
+from ngff_fn.records.paths import and_above, parent
 from ngff_fn.records.pixels import Fill
 
 _MEMBERS = frozenset({"path", "coordinateTransformations"})
@@ -102,6 +103,8 @@ def path_fault(path: str) -> str:
     if _FORBIDDEN.search(path):
         return "has a character that no path may have."
     # "Names … must not start with the string __" (Zarr v3, "Node names")
+    if len(segments) > DEEPEST:
+        return f"has more than {DEEPEST} names."
     if any(segment.startswith("__") or segment in _DOCUMENTS for segment in segments):
         return "has a part that is reserved by Zarr."
     return ""
@@ -115,10 +118,13 @@ def path_clashes(paths: Sequence[str]) -> Iterator[tuple[int, str]]:
     """
     if len(set(paths)) == len(paths) and "/" not in "".join(paths):
         return  # as most are
+    every = frozenset(paths)
+    before: set[str] = set()
     for index, path in enumerate(paths):
-        if path in paths[:index]:
+        if path in before:
             yield index, f"{shown(path)} is the path of an earlier level too. Leave one of them out."
-        if any(path.startswith(f"{other}/") for other in paths):
+        before.add(path)
+        if any(above in every for above in and_above(parent(path))):
             yield index, f"{shown(path)} is inside of another level's array. Move one of them."
 
 

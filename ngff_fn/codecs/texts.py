@@ -58,8 +58,10 @@ def once(text: bytes, read: Callable[[bytes], T]) -> T:
     """What ``read`` makes of a document, which must not be changed: it is remembered for a while.
 
     A document is asked for several times, by its version, its layout and its levels; and the images of a plate often
-    have the very same one.
+    have the very same one. A large one is remembered only as long as it is read.
     """
+    if len(text) >= _KEPT and _of_reading.get() is not None:
+        return once_a_reading(text, read)
     known = _recent.get((text, read))
     if known is None:
         known = (read(text),)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from ngff_fn.effects.local import LocalFiles
-from ngff_fn.effects.stores import Address, Files
+from ngff_fn.effects.stores import MOST_DOCUMENT, Address, Files
 from ngff_fn.effects.zip_files import ZipFiles, archive_in, is_archive
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
@@ -104,7 +104,7 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
         return files.signature(joined(node, name)) is not None
 
     def lists(above: str, below: str) -> bool:
-        return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
+        return any(_says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in _LISTS)
 
     home = _outermost(where, _above(where), has, lists, _Sought(is_group=is_group))
     if not home:
@@ -330,7 +330,7 @@ def _has_file(directory: str, name: str) -> bool:
 
 def _local_group_lists(above: str, below: str) -> bool:
     below = below.replace(os.sep, "/")
-    return any(_says(LocalFiles(above, resolved=True).read(name), below) for name in _LISTS)
+    return any(_says(LocalFiles(above, resolved=True).read(name, 0, MOST_DOCUMENT), below) for name in _LISTS)
 
 
 def _above(path: str) -> Iterator[str]:
@@ -349,7 +349,7 @@ def _memory_address(store: Any, path: str, *, read_only: bool, sought: _Sought) 
         return joined(node, name) in memory.data
 
     def lists(above: str, below: str) -> bool:
-        return any(_says(files.read(joined(above, name)), below) for name in _LISTS)
+        return any(_says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in _LISTS)
 
     home = _outermost(path, _above(path), has, lists, sought)
     return Address(files=MemoryFiles(memory, home, read_only=read_only), path=path[len(home) :].strip("/"))

@@ -251,8 +251,11 @@ def _read(store: Any, path: str, region: Callable[[ArraySpec], Region]) -> NDArr
         node = _node(store, path)
         try:
             stored = _stored(node)
-        except NgffError:  # zarr knows more arrays than the records do
-            opened = _opened(node)
+        except NgffError as refusal:  # zarr knows more arrays than the records do
+            try:
+                opened = _opened(node)
+            except UnsupportedError:
+                raise refusal from None
             return read_region(opened, region(opened.grid))
         return LazyArray(stored=stored)[tuple(slice(*bounds) for bounds in region(stored.array))]
 

@@ -19,7 +19,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from ngff_fn.effects.blosc import decoded
+from ngff_fn.effects.bounded import decoded, encoded_at_most, refuse_unholdable
 from ngff_fn.effects.scalars import scalar
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
@@ -63,9 +63,19 @@ class ChunkCodec:
     fill: Any
     codecs: tuple[Codec, ...]
 
+    @property
+    def nbytes(self) -> int:
+        """Of a chunk, decoded."""
+        return prod(self.chunks) * self.stored.itemsize
+
+    @property
+    def most(self) -> int:
+        """Bytes that an encoded chunk may have."""
+        return encoded_at_most(len(self.codecs), self.nbytes)
+
     def chunks_in(self, read: Read) -> ChunkAt:
         """The chunks of a file by their place in it: there is one."""
-        return lambda _: self.decode(read(0, None))
+        return lambda _: self.decode(read(0, self.most + 1))
 
     def decode(self, data: bytes | None) -> Block:
         """The pixels of a chunk, all of it, which must not be changed; those of one that is not there are fill value.
@@ -73,13 +83,22 @@ class ChunkCodec:
         Raises
         ------
         Exception
-            Whatever the codec raises, and ValueError where there are too few or too many bytes.
+            Whatever the codec raises, and ValueError where there are too few or too many bytes, or no memory holds
+            a chunk.
         """
         if data is None:
-            return np.full(self.chunks, self.fill, self.dtype)
+            return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)
+        nbytes = self.nbytes
+        refuse_unholdable(nbytes, "a chunk")
+        if len(data) > self.most:
+            message = f"it has more than {self.most} bytes, and a chunk decodes to {nbytes}"
+            raise ValueError(message)
         found: Any = data
-        for codec in reversed(self.codecs):
-            found = decoded(codec, found)
+        for before in range(len(self.codecs) - 1, -1, -1):
+            found = decoded(self.codecs[before], found, encoded_at_most(before, nbytes))
+        if memoryview(found).nbytes != nbytes:
+            message = f"it has {memoryview(found).nbytes} bytes, and a chunk has {nbytes}"
+            raise ValueError(message)
         return np.frombuffer(found, self.stored).reshape(self.chunks).astype(self.dtype, copy=False)
 
     def encode(self, block: Block) -> bytes | None:
@@ -134,6 +153,7 @@ class ShardCodec:
             As ``ChunkCodec.decode``, also when a chunk is asked for; ValueError where the index is damaged.
         """
         size = 16 * prod(self.grid) + 4
+        refuse_unholdable(size, "the index of a shard")
         index = read(-size, None)
         if index is None:
             return lambda _: self.chunk.decode(None)
@@ -146,6 +166,9 @@ class ShardCodec:
             nbytes = int.from_bytes(index[where + 8 : where + 16], "little")
             if offset == nbytes == _NOWHERE:
                 return self.chunk.decode(None)
+            if nbytes > self.chunk.most:
+                message = f"its shard says that it has {nbytes} bytes, and at most {self.chunk.most} may be"
+                raise ValueError(message)
             data = read(offset, offset + nbytes)
             if data is None or len(data) != nbytes:
                 raise ValueError("the shard ends before its chunk does")

@@ -16,7 +16,7 @@ from ngff_fn.effects.carry import beside
 from ngff_fn.effects.record import WORKSHOP, Put, standing
 from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.staging import Work
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.transaction import refuse_unwritable
 from ngff_fn.effects.view import View
 from ngff_fn.errors import NgffError
@@ -127,9 +127,9 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
         if key in nodes.puts:
             text: bytes | None = nodes.puts[key].text
         elif version == "0.4":
-            text = source.read(before) if source.exists(before) else None
+            text = read_document(source, before) if source.exists(before) else None
         else:
-            text = source.read(before) if _may_hold(work, before) else None
+            text = read_document(source, before) if _may_hold(work, before) else None
         if text is not None and (version == "0.4" or _NAME in text):
             yield _Holder(path=path, was=was, key=key, text=text)
 

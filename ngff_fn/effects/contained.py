@@ -7,6 +7,9 @@ import stat
 
 from ngff_fn.errors import Problem, StoreError
 
+_DEEPEST = 256
+"""Names in a path at most: a node has up to 64, the key of a chunk as many more."""
+
 
 class Contained:
     """A directory by its real path, and the paths of what is in it.
@@ -30,7 +33,7 @@ class Contained:
 
     def _full(self, key: str) -> str:
         if ".." in key and ".." in key.split("/"):
-            raise StoreError(Problem(key, "the path leads out of the store. Take one below it."))
+            raise StoreError(Problem(f"{self.identity}/{key}", "the path leads out of the store. Take one below it."))
         return self._prefix + key if key else self.identity
 
     def _named(self, key: str) -> str:
@@ -52,12 +55,17 @@ class Contained:
         if path in self._inside:
             return True
         full = self._full(path)
+        if path.count("/") > _DEEPEST:
+            message = f"the path has more than {_DEEPEST} names. Take a shorter one."
+            raise StoreError(Problem(f"{self.identity}/{path[:60]}…", message))
         if not self._enter(path.rpartition("/")[0]):
             return False
         try:
             mode = os.lstat(full).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:  # such as links that lead back to themselves, and names that are too long
+            raise StoreError(Problem(full, f"{error.strerror}. Remove it, or give it another name.")) from error
         if stat.S_ISLNK(mode):
             self._check(path)
         self._inside.add(path)
@@ -67,4 +75,4 @@ class Contained:
         real = os.path.realpath(self._full(path))
         if real != self.identity and not real.startswith(self.identity.rstrip(os.sep) + os.sep):
             cure = "Copy what it points to into the store, or open that on its own."
-            raise StoreError(Problem(path, f"a link leaves the store, to {real}. {cure}"))
+            raise StoreError(Problem(f"{self.identity}/{path}", f"a link leaves the store, to {real}. {cure}"))

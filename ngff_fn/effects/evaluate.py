@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ngff_fn import kernels
 from ngff_fn.edits.regions import region_from
+from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.excerpt import excerpt, slab_region
 from ngff_fn.effects.scalars import converted, scalar
 from ngff_fn.effects.stored import StoredArrays
@@ -57,7 +59,7 @@ def evaluate(image: Image, level: int | str = 0, region: Any = None) -> Block:
     ConflictError
         Where a store that the pixels are in has changed since it was read: never other pixels.
     StoreError
-        Where a chunk cannot be decoded, with its key.
+        Where a chunk cannot be decoded, with its key; where no memory holds what is asked for.
     NotThereError, OutOfRangeError, InvalidValueError
         (a KeyError, an IndexError, a ValueError) for a level or a region that is not there.
 
@@ -82,7 +84,11 @@ def evaluated(pixels: Pixels, dtype: str, region: Region) -> Block:
     """A region of what a recipe means in a dtype; it may share memory with what was given."""
     arrays = StoredArrays()
     try:
+        refuse_unholdable(prod(extent(region)) * np.dtype(dtype).itemsize, "it", MemoryError)
         block = computed(excerpt(pixels, region), np.dtype(dtype), arrays)
+    except MemoryError as error:
+        message = f"{extent(region)} pixels of {dtype} cannot be held ({error}). Take a region of them."
+        raise StoreError(Problem("region", message)) from error
     finally:  # where the array has changed meanwhile, that is why it could not be read
         arrays.check({leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)})
     return block

@@ -14,13 +14,16 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath
 
 from ngff_fn.codecs import decode_array
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.inspected import Inspection, inspection
+from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.torn import Form, TornError, form_of, refuse_torn, torn
 from ngff_fn.errors import NgffError, Problem, UnsupportedError
 from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
+
+_DOCUMENTS = frozenset({*NODE_DOCUMENTS, ".zmetadata"})
 
 _ANY = Form()
-_DOCUMENTS = {"zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"}
 
 
 class Readable(Protocol):
@@ -50,6 +53,8 @@ class FilesStore(Store):
         All keys are relative to their root.
     guard
         Is called after every read; what it raises is what the read raises.
+    inspection
+        Of all that is read: of chunks, before zarr decodes them.
     read_only
         Every change is refused by zarr itself. Where it is False, the files must be ``Files``.
     form
@@ -61,12 +66,14 @@ class FilesStore(Store):
         files: Readable,
         *,
         guard: Callable[[], None] | None = None,
+        inspection: Inspection | None = None,
         read_only: bool = True,
         form: Form = _ANY,
     ) -> None:
         super().__init__(read_only=read_only)
         self.files = files
         self.guard = guard
+        self.inspection = inspection
         self.form = form
         self._is_open = True
 
@@ -85,7 +92,7 @@ class FilesStore(Store):
 
     def with_read_only(self, read_only: bool = False) -> FilesStore:  # noqa: FBT001, FBT002 — zarr's signature
         """The same files, for reading or for writing."""
-        return FilesStore(self.files, guard=self.guard, read_only=read_only, form=self.form)
+        return FilesStore(self.files, guard=self.guard, inspection=self.inspection, read_only=read_only, form=self.form)
 
     @property
     def supports_writes(self) -> bool:
@@ -131,13 +138,19 @@ class FilesStore(Store):
 
     def _read(self, key: str, byte_ranges: Iterable[ByteRequest | None]) -> list[bytes | None]:
         asked = [_bounds(byte_range) for byte_range in byte_ranges]
-        found = [self.files.read(key, *bounds) for bounds in asked]
+        found = [self._read_part(key, *bounds) for bounds in asked]
         if self.guard is not None:
             self.guard()
         if key.rpartition("/")[2] not in _DOCUMENTS:
             for bounds, data in zip(asked, found, strict=True):
                 self._refuse_torn(key, bounds, data)
         return found
+
+    def _read_part(self, key: str, start: int, stop: int | None) -> bytes | None:
+        if self.inspection is None:
+            is_document = (start, stop) == (0, None) and key.rpartition("/")[2] in _DOCUMENTS
+            return read_document(self.files, key) if is_document else self.files.read(key, start, stop)
+        return self.inspection.read(partial(self.files.read, key), start, stop)
 
     def _refuse_torn(self, key: str, bounds: tuple[int, int | None], data: bytes | None) -> None:
         if data is None:
@@ -226,6 +239,14 @@ def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
             return 0, None
 
 
+def _inspection(documents: Mapping[str, bytes]) -> Inspection | None:
+    """How chunks are looked at; None for arrays of which the records know nothing."""
+    try:
+        return inspection(decode_array(documents))
+    except NgffError:
+        return None
+
+
 def zarr_array(
     files: Readable,
     path: str,
@@ -252,7 +273,11 @@ def zarr_array(
     UnsupportedError
         Where zarr does not know a codec or data type, or does not take the document.
     """
-    store = FilesStore(files, guard=guard) if read_only else BlankStore(files, read_only=False)
+    store = (
+        FilesStore(files, guard=guard, inspection=_inspection(documents))
+        if read_only
+        else BlankStore(files, read_only=False)
+    )
     try:
         if ".zarray" in documents:
             attributes = json.loads(documents.get(".zattrs", b"{}"))

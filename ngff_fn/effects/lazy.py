@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,10 +13,11 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from ngff_fn.effects.address import files_of
+from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import OutOfRangeError, Problem, WrongTypeError
+from ngff_fn.errors import OutOfRangeError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Region, Stored
 
@@ -107,6 +109,7 @@ def as_dask(stored: Stored) -> dask.array.Array:
     """A stored array as a Dask array: one block for each write unit, and nothing made for any of them yet."""
     array = LazyArray(stored=stored)
     name = sha256("\n".join(array.__dask_tokenize__()).encode(errors="surrogateescape"))
+    _refuse_endless(stored)
     dask_array = imported("dask.array", "dask", "a Dask array")
     meta = np.empty((0,) * array.ndim, array.dtype)
     return dask_array.from_array(
@@ -117,6 +120,18 @@ def as_dask(stored: Stored) -> dask.array.Array:
         inline_array=True,  # it is small; so no task waits for another
         fancy=False,
     )
+
+
+_MOST_BLOCKS = 2**24
+
+
+def _refuse_endless(stored: Stored) -> None:
+    """Refuse an array of which Dask could not even list the blocks."""
+    counts = [-(-size // unit) for size, unit in zip(stored.shape, write_unit(stored), strict=True)]
+    if sum(counts) > _MOST_BLOCKS:
+        message = f"{stored.shape} elements are {counts} blocks along the axes; Dask lists at most {_MOST_BLOCKS} here."
+        where = joined(stored.origin, stored.path)
+        raise UnsupportedError(Problem(where, f"{message} Read regions (evaluate, open_array), or rechunk it."))
 
 
 def write_unit(stored: Stored) -> tuple[int, ...]:
@@ -157,7 +172,12 @@ def _taken(arrays: StoredArrays, stored: Stored, wanted: Sequence[_Places]) -> N
     box = tuple((int(places[0]), int(places[-1]) + 1) for places in wanted)
     if all(isinstance(places, range) and places.step == 1 for places in wanted) or set(shape) <= {1}:
         return arrays.read(stored, box)
-    made = np.empty(shape, stored.array.dtype)
+    try:
+        refuse_unholdable(prod(shape) * stored.array.itemsize, "it", MemoryError)
+        made = np.empty(shape, stored.array.dtype)
+    except MemoryError as error:
+        message = f"{shape} elements cannot be held ({error}). Take fewer at a time."
+        raise StoreError(Problem(joined(stored.origin, stored.path), message)) from error
     for parts in product(*map(_by_chunk, wanted, stored.array.chunks)):
         region: Region = tuple((start, stop) for _, start, stop, _ in parts)
         block = arrays.read(stored, region)

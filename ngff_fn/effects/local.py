@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from ngff_fn.effects.exclusive import READ, Exclusive
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.stores import MOST_DOCUMENT, Files, refuse_too_large
 from ngff_fn.effects.system_calls import (
     copy_file,
     exchange_names,
@@ -87,7 +87,10 @@ class LocalFiles(Exclusive):
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes of a file and the signature that it had then."""
-        return self._get(key, 0, None)
+        text, signature = self._get(key, 0, MOST_DOCUMENT + 1)
+        if text is not None:
+            refuse_too_large(len(text), joined(self.identity, key))
+        return text, signature
 
     def _get(self, key: str, start: int, stop: int | None) -> tuple[bytes | None, object | None]:
         try:
@@ -98,14 +101,20 @@ class LocalFiles(Exclusive):
             raise self._failed(key, error) from error
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 return None, signature_of(status)
+            if not stat.S_ISREG(status.st_mode):
+                message = "it is neither a file nor a directory, but a pipe, a socket or a device. Remove it."
+                raise StoreError(Problem(joined(self.identity, key), message))
             size = status.st_size
             first = max(0, size + start) if start < 0 else start
             last = size if stop is None else min(stop, size)
             return read_all(descriptor, first, last - first), signature_of(status)
         except OSError as error:
             raise self._failed(key, error) from error
+        except MemoryError as error:
+            message = "it is larger than the memory that is left. Move it away, or read it where there is more."
+            raise StoreError(Problem(joined(self.identity, key), message)) from error
         finally:
             os.close(descriptor)
 
@@ -381,6 +390,8 @@ class LocalFiles(Exclusive):
         if isinstance(error, NgffError):
             return error
         location = joined(self.identity, key)
+        if error.errno == errno.ELOOP:
+            return StoreError(Problem(location, "links on the way lead back to themselves. Remove them."))
         if isinstance(error, FileExistsError) or error.errno == errno.ENOTEMPTY:
             return StoreExistsError(Problem(location, "something is in the way that is not part of the plan. Move it."))
         return StoreError(Problem(location, f"{error.strerror or error}. Nothing that was committed is lost."))

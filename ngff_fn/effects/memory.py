@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.stores import Files, refuse_too_large
 from ngff_fn.errors import Problem, StoreError, StoreExistsError, StoreNotFoundError
 from ngff_fn.records.paths import joined
 
@@ -139,7 +139,10 @@ class MemoryFiles:
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes of a file and the signature that it had then."""
         buffer = self._data.get(self._key(key))
-        return (None, None) if buffer is None else (buffer.to_bytes(), buffer)
+        if buffer is None:
+            return None, None
+        refuse_too_large(len(buffer), joined(self.identity, key))
+        return buffer.to_bytes(), buffer
 
     def signature(self, key: str) -> object | None:
         """The buffer itself: a new one is put for every change."""

@@ -17,7 +17,7 @@ from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, Target, WriteUnit
 from ngff_fn.effects.units import stored_unit, unit_region, units, whole_units
-from ngff_fn.errors import InvalidValueError, Problem
+from ngff_fn.errors import InvalidValueError, Problem, UnsupportedError
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import (
@@ -39,6 +39,9 @@ MEMORY_LIMIT = 512 * 2**20
 """Bytes of decoded pixels in flight, where the caller does not say."""
 
 MOST_IN_FLIGHT = 256
+
+MOST_UNITS = 2**25
+"""Write units of an array that one commit writes: they are listed before the first is made."""
 
 
 def changed_boxes(pixels: Pixels, origin: str, path: str, base: ArraySpec | None, array: ArraySpec) -> list[Region]:
@@ -95,7 +98,17 @@ def written_units(
         tuple((start * size, stop * size) for (start, stop), size in zip(box, array.write_unit, strict=True))
         for box in blank_units(pixels, array)
     ]
-    return list(units(array, without(changed_boxes(pixels, origin, path, base, array), blank)))
+    boxes = without(changed_boxes(pixels, origin, path, base, array), blank)
+    count = sum(
+        prod(-(-stop // unit) - start // unit for (start, stop), unit in zip(box, array.write_unit, strict=True))
+        for box in boxes
+    )
+    if count > MOST_UNITS:
+        message = (
+            f"{count} chunks or shards would be written of an array of {array.shape}; at most {MOST_UNITS} can be."
+        )
+        raise UnsupportedError(Problem(joined(origin, path) or "levels", f"{message} Choose larger ones (rechunk)."))
+    return list(units(array, boxes))
 
 
 def stage_pixels(  # noqa: PLR0917 — what is written where

@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import product
 from math import prod
 from operator import floordiv, mod
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,13 @@ from numpy.typing import NDArray
 
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
+from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.read import Witness
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.threads import REMOTE, WORKERS, for_each
 from ngff_fn.effects.torn import TornError
-from ngff_fn.effects.units import unit_region, units
+from ngff_fn.effects.units import places, unit_region, units
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
@@ -153,7 +153,10 @@ class StoredArrays:
         """
         opened = self.opened(stored)
         try:
+            refuse_unholdable(prod(extent(region)) * stored.array.itemsize, "it", MemoryError)
             return _read(opened, stored.array, region, few=0 if self._stage is None else _FEW)
+        except MemoryError as error:
+            raise _too_large(opened, region, error) from error
         except Exception as error:
             raise _other_refusal_in(error) or _damage(opened, stored.array, region, error) from error
 
@@ -192,11 +195,10 @@ class _Excerpt:
             part, block = self._part(index)
             made[_inside(part, self.region)] = block
 
-        indices = product(*(range(*bounds) for bounds in grid))
         if count > few:
-            for_each(put, indices, REMOTE if "://" in self.opened.home else WORKERS)
+            for_each(put, places(grid), REMOTE if "://" in self.opened.home else WORKERS)
         else:
-            deque(map(put, indices), maxlen=0)
+            deque(map(put, places(grid)), maxlen=0)
         return made
 
     def _part(self, index: Index) -> tuple[Region, NDArray[Any]]:
@@ -235,7 +237,7 @@ def _changed(stored: Stored) -> Problem:
 def node_documents(files: Readable, path: str) -> Iterator[dict[str, bytes]]:
     """The documents of the array at a path; where both formats stand side by side, the newer first (RFC-2)."""
     for names in FORMATS:
-        found = {name: text for name in names if (text := files.read(joined(path, name))) is not None}
+        found = {name: text for name in names if (text := read_document(files, joined(path, name))) is not None}
         if names[0] in found and not _is_group(found[names[0]]):
             yield found
 
@@ -243,7 +245,7 @@ def node_documents(files: Readable, path: str) -> Iterator[dict[str, bytes]]:
 def _is_group(document: bytes) -> bool:
     try:
         content = json.loads(document)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(content, dict) and content.get("node_type") == "group"
 
@@ -251,7 +253,10 @@ def _is_group(document: bytes) -> bool:
 def read_region(opened: Opened, region: Region) -> NDArray[Any]:
     """The pixels of a region of an array; where they cannot be decoded, a refusal that names the chunk."""
     try:
+        refuse_unholdable(prod(extent(region)) * opened.zarr.dtype.itemsize, "it", MemoryError)
         return np.asarray(opened.zarr[_slices(region)])
+    except MemoryError as error:
+        raise _too_large(opened, region, error) from error
     except Exception as error:
         raise _other_refusal_in(error) or _damage(opened, None, region, error) from error
 
@@ -289,6 +294,11 @@ def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exce
             problems.append(Problem(joined(opened.home, opened.key(index)), message))
     where = joined(opened.home, opened.path)
     return StoreError(*problems or [Problem(where, f"{region} cannot be read ({_said(error)}). Try again.")])
+
+
+def _too_large(opened: Opened, region: Region, error: MemoryError) -> StoreError:
+    message = f"{extent(region)} elements cannot be held ({error}). Read a part of it, or less at a time (to_dask)."
+    return StoreError(Problem(joined(opened.home, opened.path), message))
 
 
 def _said(error: BaseException) -> str:

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from attrs import frozen
 
+from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.image import Place
+from ngff_fn.records.paths import joined
 
 
 class Files(Protocol):
@@ -112,6 +114,37 @@ class Files(Protocol):
     def is_held(self, path: str) -> bool:
         """Whether a living process holds a directory."""
         ...
+
+
+MOST_DOCUMENT = 2**27
+"""Bytes of a document at most: what is parsed takes many times as many."""
+
+
+class _Readable(Protocol):
+    identity: str
+
+    def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None: ...
+
+
+def read_document(files: _Readable, key: str) -> bytes | None:
+    """The bytes of a document; None where there is none.
+
+    Raises
+    ------
+    StoreError
+        Where it is too large for one.
+    """
+    text = files.read(key, 0, MOST_DOCUMENT + 1)
+    if text is not None:
+        refuse_too_large(len(text), joined(files.identity, key))
+    return text
+
+
+def refuse_too_large(size: int, location: str) -> None:
+    """Refuse what is too large for a document."""
+    if size > MOST_DOCUMENT:
+        message = f"it has {size} bytes or more, and a document has at most {MOST_DOCUMENT}. Move it away, or mend it."
+        raise StoreError(Problem(location, message))
 
 
 @frozen(kw_only=True)

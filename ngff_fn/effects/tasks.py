@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from operator import add, mul
+from math import prod
+from operator import add, floordiv, mul
 from typing import assert_never
 
 import numpy as np
 from attrs import frozen
 
+from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import Block, unit_codec
 from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
@@ -40,6 +42,16 @@ class Target:
         """Where one of its write units is."""
         place = tuple(map(add, self.origin, index)) if self.origin else index
         return joined(self.path, unit_key(self.array, self.version, place))
+
+    def refuse_unholdable_unit(self, index: tuple[int, ...]) -> None:
+        """Refuse, with its place, a write unit that no memory holds while it is made, with the index of a shard."""
+        array = self.array
+        inner = 0 if array.shards is None else prod(map(floordiv, array.shards, array.chunks))
+        try:
+            refuse_unholdable(prod(array.write_unit) * array.itemsize + 16 * inner, "it")
+        except ValueError as error:
+            message = f"it cannot be made ({error}). Choose smaller chunks or shards (rechunk)."
+            raise StoreError(Problem(joined(self.files.identity, self.key(index)), message)) from error
 
     def write(self, index: tuple[int, ...], block: Block, arrays: StoredArrays) -> None:
         """One of its write units, whole; there is no file where it is all fill value.
@@ -77,6 +89,7 @@ class WriteUnit:
 
     def run(self, arrays: StoredArrays) -> None:
         """Make the pixels, encode and write them."""
+        self.target.refuse_unholdable_unit(self.index)
         block = computed(self.part, np.dtype(self.target.array.dtype), arrays)
         self.target.write(self.index, block, arrays)
 

@@ -29,19 +29,23 @@ def units(array: ArraySpec, boxes: Iterable[Region]) -> Iterator[tuple[int, ...]
             (start // size, -(-stop // size)) for (start, stop), size in zip(clipped, array.write_unit, strict=True)
         )
         before = [earlier for earlier in done if not is_empty(intersection(earlier, grid))]
-        for index in _inside(grid):
+        for index in places(grid):
             if not any(_holds(earlier, index) for earlier in before):
                 yield index
         done.append(grid)
 
 
-def _inside(box: Region) -> Iterator[tuple[int, ...]]:
-    """All places in a box, the last axis first; unlike ``itertools.product`` it holds none of them."""
+def places(box: Region) -> Iterator[tuple[int, ...]]:
+    """All places in a box, the last axis first; unlike ``itertools.product`` it holds none of them.
+
+    >>> list(places(((0, 1), (3, 5))))
+    [(0, 3), (0, 4)]
+    """
     if not box:
         yield ()
         return
     for place in range(*box[0]):
-        for rest in _inside(box[1:]):
+        for rest in places(box[1:]):
             yield (place, *rest)
 
 

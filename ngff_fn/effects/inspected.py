@@ -1,0 +1,121 @@
+"""What zarr is about to decode is looked at first: none of its codecs bounds what it makes.
+
+Arrays that are encoded as most are do not come here (see ``chunks``), unless they are opened as Zarr arrays.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from operator import floordiv
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from ngff_fn.effects.bounded import decoded, encoded_at_most, refuse_more, refuse_unholdable
+from ngff_fn.effects.chunks import Read
+from ngff_fn.frozen_json import FrozenMap, thaw
+from ngff_fn.records.arrays import ArraySpec
+
+if TYPE_CHECKING:
+    from numcodecs.abc import Codec
+
+_WIDEST = 16
+"""Bytes of an element, whatever filters make of it."""
+
+
+@frozen(kw_only=True, eq=False)
+class Inspection:
+    """Of the chunks of an array."""
+
+    codecs: tuple[Codec, ...]
+    nbytes: int
+    count: int
+    """Chunks in a shard; 0 where there are no shards."""
+    index: int
+    """Bytes of the index of a shard."""
+    at_start: bool
+
+    @property
+    def most(self) -> int:
+        """Bytes that a file may have; of one that has more, one more is read."""
+        chunk = encoded_at_most(len(self.codecs) + 1, self.nbytes)  # one more: that which makes bytes of pixels
+        return chunk * max(1, self.count) + self.index
+
+    def read(self, read: Read, start: int, stop: int | None) -> bytes | None:
+        """A part of a file, unless a chunk in it decodes to more than a chunk has.
+
+        Raises
+        ------
+        Exception
+            As ``bounded.decoded``; ValueError where no memory holds a chunk.
+        """
+        found = read(start, self.most + 1 if (start, stop) == (0, None) else stop)
+        if found is not None:
+            self(found, start, stop)
+        return found
+
+    def __call__(self, data: bytes, start: int, stop: int | None) -> None:
+        """Refuse what ``read`` refuses, by what was read from where to where."""
+        refuse_unholdable(self.nbytes, "a chunk")
+        if len(data) > self.most:
+            message = f"it has more than {self.most} bytes, and a chunk decodes to {self.nbytes}"
+            raise ValueError(message)
+        is_index = (start, stop) == ((0, self.index) if self.at_start else (-self.index, None))
+        if not self.index:
+            self._inspect(data)
+        elif (start, stop) == (0, None):
+            for part in self._chunks_of(data):
+                self._inspect(part)
+        elif not is_index:
+            self._inspect(data)
+
+    def _inspect(self, data: bytes) -> None:
+        for before in range(len(self.codecs) - 1, -1, -1):
+            most = encoded_at_most(before, self.nbytes)
+            if before:
+                data = decoded(self.codecs[before], data, most)
+            else:
+                refuse_more(self.codecs[before], data, most)
+
+    def _chunks_of(self, shard: bytes) -> list[bytes]:
+        index = shard[: self.index] if self.at_start else shard[-self.index :]
+        found: list[bytes] = []
+        for at in range(0, len(index) - 15, 16):
+            offset, nbytes = (int.from_bytes(index[at + half : at + half + 8], "little") for half in (0, 8))
+            if offset < len(shard):
+                found.append(shard[offset : offset + nbytes])
+        return found
+
+
+def inspection(array: ArraySpec) -> Inspection:
+    """How the files of an array are looked at.
+
+    >>> inspect = inspection(ArraySpec(shape=(4,), dtype="uint8", chunks=(4,)))
+    >>> inspect(bytes(4) + (2**31 - 1).to_bytes(4, "little") + bytes(8), 0, None)
+    Traceback (most recent call last):
+    ValueError: it decodes to 2147483647 bytes, and at most 4 may be
+    """
+    itemsize = _WIDEST if array.filters else array.itemsize
+    nbytes = prod(array.chunks) * itemsize
+    count = 0 if array.shards is None else prod(map(floordiv, array.shards, array.chunks))
+    said = array.shard_index or FrozenMap()
+    has_checksum = "index_codecs" not in said or "crc32c" in str(said["index_codecs"])
+    index = 16 * count + 4 * has_checksum if count else 0
+    at_start = said.get("index_location") == "start"
+    codecs = tuple(map(_codec, array.compressors))
+    known = tuple(codec for codec in codecs if codec is not None)
+    known = known if len(known) == len(codecs) else ()  # behind one that is not known nothing can be looked at
+    return Inspection(codecs=known, nbytes=nbytes, count=count, index=index, at_start=at_start)
+
+
+def _codec(entry: FrozenMap) -> Codec | None:
+    """The codec of numcodecs that decodes what an entry says; None for one that it does not know."""
+    import numcodecs
+
+    configuration = thaw(entry.get("configuration", FrozenMap()))
+    name = str(entry["name"]).removeprefix("numcodecs.")
+    settings = {} if name == "blosc" else configuration  # which all stand in the header as well
+    try:
+        return numcodecs.get_codec({"id": name, **settings})
+    except (TypeError, ValueError):
+        return None
