@@ -18,8 +18,10 @@ from ngff_fn.records.paths import joined
 
 T = TypeVar("T")
 
-_MARK = "ngff-fn-commit"
-"""The attribute of an object that says which commit wrote it."""
+_MARK = "ngffcommit"
+"""The attribute of an object that says which commits wrote it, the last one first; Azure takes letters and digits."""
+_MARKS = 24
+"""So many of them are kept: a commit that is in doubt is looked for among those that came after it."""
 _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
 
@@ -28,11 +30,11 @@ Outcome = Literal["done", "refused"]
 
 @frozen
 class Found:
-    """An object as it was read: ``tag`` is another one after each write; ``mark`` is the commit that wrote it."""
+    """An object as it was read: ``tag`` is another one after each write; ``marks`` are the commits that wrote it."""
 
     data: bytes
     tag: str
-    mark: str = ""
+    marks: tuple[str, ...] = ()
 
 
 class Objects:
@@ -70,8 +72,8 @@ class Objects:
 
         def got() -> Found:
             result = self._api.get(self.store, key)
-            mark = dict(result.attributes).get(_MARK, "")
-            return Found(bytes(result.bytes()), result.meta["e_tag"] or "", str(mark))
+            marks = str(dict(result.attributes).get(_MARK, ""))
+            return Found(bytes(result.bytes()), result.meta["e_tag"] or "", tuple(marks.split()))
 
         found = self._asked(key, got)
         self._remember(key, found)
@@ -108,7 +110,8 @@ class Objects:
         found = self._asked(path, lambda: self._api.list_with_delimiter(self.store, path or None))
         if found is None:
             return []
-        names = {str(meta["path"]).rpartition("/")[2]: False for meta in found["objects"]}
+        inside = [str(meta["path"]) for meta in found["objects"]]
+        names = {each.rpartition("/")[2]: False for each in inside if each != path}  # "path/" itself marks a directory
         names |= {str(prefix).rstrip("/").rpartition("/")[2]: True for prefix in found["common_prefixes"]}
         return list(names.items())
 
@@ -143,7 +146,8 @@ class Objects:
         """An object, if what is there still has the tag ``before`` (None: if nothing is); its tag, None if it is not.
 
         A refusal can follow one's own success, where an answer was lost and the request sent again: so it is looked for
-        what was written, by its mark, or by its bytes where these are like no others.
+        what was written, by its mark, or by its bytes where these are like no others. An object keeps the marks of
+        those before it: another writer may have come in between.
 
         Raises
         ------
@@ -151,7 +155,10 @@ class Objects:
             Where the store failed, and it cannot be known whether the object was written.
         """
         mode: Any = "create" if before is None else {"e_tag": self._spelled(before)}
-        attributes = {_MARK: mark} if mark else None
+        last = self.recent(key)
+        older = last.marks if last is not None and last.tag == before else ()
+        marks = ((mark, *older) if mark else older)[:_MARKS]
+        attributes = {_MARK: " ".join(marks)} if marks else None
         self._forget(key)
         failure: Exception | None = None
         try:
@@ -165,9 +172,11 @@ class Objects:
         except (self._errors.BaseError, OSError) as error:
             failure = error
         else:
-            return str(done["e_tag"] or "")
+            tag = str(done["e_tag"] or "")
+            self._remember(key, Found(data, tag, marks))
+            return tag
         found = self.get(key)
-        if found is not None and (found.mark == mark if mark else found.data == data):
+        if found is not None and (mark in found.marks if mark else found.data == data):
             return found.tag
         if failure is not None:
             message = f"{said(failure)}. Whether the commit has happened is not known: read it again."
