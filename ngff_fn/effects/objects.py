@@ -60,6 +60,7 @@ class Objects:
         self._quoted: bool | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
+        self._trying = threading.Lock()
         if type(self.store).__name__ == "MemoryStore":
             message = "a store in memory does not leave its process. Use the threads of this one, or another store."
             raise StoreError(Problem(self.identity, message))
@@ -203,14 +204,15 @@ class Objects:
         UnsupportedError
             Where it does not: two writers would lose each other's commits.
         """
-        if self._quoted is not None:
-            return
-        key = joined(path, uuid4().hex)
-        try:
-            self._quoted = self._tried(key)
-        finally:
-            with suppress(StoreError):
-                self.delete(key)
+        with self._trying:
+            if self._quoted is not None:
+                return
+            key = joined(path, uuid4().hex)
+            try:
+                self._quoted = self._tried(key)
+            finally:
+                with suppress(StoreError):
+                    self.delete(key)
         if self._quoted is None:
             raise self._unconditional()
 
