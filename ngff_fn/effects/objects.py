@@ -25,7 +25,8 @@ _MARKS = 24
 _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
 
-Outcome = Literal["done", "refused"]
+_DENIALS = ("PermissionDeniedError", "UnauthenticatedError", "PermissionError")
+"""What obstore and fsspec say who have no right, or are not known."""
 
 
 @frozen
@@ -106,6 +107,15 @@ class Objects:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """What is right below a path, each with whether there is more below it."""
+    def may_have(self, key: str) -> bool:
+        """Whether there is an object that may be seen: who has no right to look above a store finds nothing there."""
+        try:
+            return self.tag(key) is not None
+        except StoreError as error:
+            if type(error.__cause__).__name__ not in _DENIALS:
+                raise
+            return False
+
         if not self.lists:
             return []
         found = self._asked(path, lambda: self._api.list_with_delimiter(self.store, path or None))
@@ -141,7 +151,9 @@ class Objects:
     def put(self, key: str, data: bytes) -> None:
         """An object, whatever was there."""
         self._forget(key)
-        self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
+        put = self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
+        if put is None:
+            raise self._no_place(key)
 
     def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> str | None:
         """An object, if what is there still has the tag ``before`` (None: if nothing is); its tag, None if it is not.
@@ -166,11 +178,17 @@ class Objects:
             done = self.change(
                 self._api.put, self.store, key, data, mode=mode, attributes=attributes, use_multipart=False
             )
-        except (self._errors.AlreadyExistsError, self._errors.PreconditionError, FileNotFoundError):
+        except FileNotFoundError as error:
+            if before is None:
+                raise self._no_place(key) from error
+        except (self._errors.AlreadyExistsError, self._errors.PreconditionError):
             pass
         except NotImplementedError as error:
             raise self._unconditional() from error
-        except (self._errors.BaseError, OSError) as error:
+        except (self._errors.BaseError, OSError, ValueError) as error:
+            if type(error).__name__ in _DENIALS:
+                message = f"{said(error)}. It was not written. Ask for the permission, or give other credentials."
+                raise StoreError(Problem(joined(self.identity, key), message)) from error
             failure = error
         else:
             tag = str(done["e_tag"] or "")
@@ -242,6 +260,10 @@ class Objects:
     def _asked(self, key: str, ask: Callable[[], T]) -> T | None:
         try:
             return ask()
+    def _no_place(self, key: str) -> StoreError:
+        message = "the store has no place for it: the bucket does not exist. Make it first, or take another one."
+        return StoreError(Problem(joined(self.identity, key), message))
+
         except FileNotFoundError:
             return None
         except (self._errors.BaseError, OSError, NotImplementedError) as error:
