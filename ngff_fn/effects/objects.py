@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import unquote
 from uuid import uuid4
 
 from attrs import frozen
@@ -58,10 +60,10 @@ class Objects:
         self.homes: dict[str, str] = {}
         self._recent: OrderedDict[str, Found] = OrderedDict()
         self._mutex = threading.Lock()
+        self._trying = threading.Lock()
         self._quoted: bool | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        self._trying = threading.Lock()
         if type(self.store).__name__ == "MemoryStore":
             message = "a store in memory does not leave its process. Use the threads of this one, or another store."
             raise StoreError(Problem(self.identity, message))
@@ -105,8 +107,6 @@ class Objects:
         meta = self._asked(key, lambda: self._api.head(self.store, key))
         return None if meta is None else str(meta["e_tag"] or (meta["last_modified"], meta["size"]))
 
-    def names(self, path: str) -> list[tuple[str, bool]]:
-        """What is right below a path, each with whether there is more below it."""
     def may_have(self, key: str) -> bool:
         """Whether there is an object that may be seen: who has no right to look above a store finds nothing there."""
         try:
@@ -116,6 +116,8 @@ class Objects:
                 raise
             return False
 
+    def names(self, path: str) -> list[tuple[str, bool]]:
+        """What is right below a path, each with whether there is more below it."""
         if not self.lists:
             return []
         found = self._asked(path, lambda: self._api.list_with_delimiter(self.store, path or None))
@@ -140,7 +142,8 @@ class Objects:
             return []
         prefix = f"{path}/" if path else None
         found = self._asked(path, lambda: list(self._api.list(self.store, prefix, chunk_size=1000)))
-        return [(str(meta["path"]), meta["last_modified"]) for some in found or () for meta in some]
+        everything = [meta for some in found or () for meta in some]
+        return [(str(meta["path"]), meta["last_modified"]) for meta in everything if meta["path"] != path]
 
     # --- writing
 
@@ -257,16 +260,16 @@ class Objects:
         cure = "Say single_writer=True where nobody else writes, or take another store."
         return UnsupportedError(Problem(self.identity, f"{message} {cure}"))
 
-    def _asked(self, key: str, ask: Callable[[], T]) -> T | None:
-        try:
-            return ask()
     def _no_place(self, key: str) -> StoreError:
         message = "the store has no place for it: the bucket does not exist. Make it first, or take another one."
         return StoreError(Problem(joined(self.identity, key), message))
 
+    def _asked(self, key: str, ask: Callable[[], T]) -> T | None:
+        try:
+            return ask()
         except FileNotFoundError:
             return None
-        except (self._errors.BaseError, OSError, NotImplementedError) as error:
+        except (self._errors.BaseError, OSError, NotImplementedError, ValueError) as error:
             message = f"{said(error)}. Nothing that was committed is lost."
             raise StoreError(Problem(joined(self.identity, key), message)) from error
 
@@ -283,9 +286,18 @@ class Objects:
             self._recent.pop(key, None)
 
 
+_OF_MACHINES = "169.254.169.254"
+"""Where machines of the cloud are asked for credentials when there are no others."""
+_USER = re.compile(r"://[^/@\s]+@")
+
+
 def said(error: BaseException) -> str:
-    """The first line of what others say."""
-    return str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
+    """The first line of what others say, without secrets."""
+    text = str(error).partition("\n")[0].partition("<?xml")[0].strip().rstrip(".:") or type(error).__name__
+    if _OF_MACHINES in text:
+        cure = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for what is public"
+        text = f"no credentials were found: {cure} ({text})"
+    return _USER.sub("://", text)
 
 
 # --- by their identities
@@ -331,9 +343,11 @@ def objects_at(identity: str) -> tuple[Objects, str]:
         for name in sorted(_known, key=len, reverse=True):
             if identity == name or identity.startswith(f"{name}/"):
                 return _known[name], identity[len(name) :].strip("/")
-    if identity.startswith(("objects:", "fsspec:")):
-        raise StoreError(Problem(identity, "this store is not known here. Open it first."))
-    return objects_from(identity)
+    if not identity.startswith(("objects:", "fsspec:")):
+        name = objects_from(identity)[0].identity
+        if identity == name or identity.startswith(f"{name}/"):
+            return _known[name], identity[len(name) :].strip("/")
+    raise StoreError(Problem(identity, "this store is not known here. Open it first."))
 
 
 def objects_from(url: str) -> tuple[Objects, str]:
@@ -341,8 +355,16 @@ def objects_from(url: str) -> tuple[Objects, str]:
     stores = imported("obstore.store", "s3", "a URL")
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
+    is_http = scheme.lower() in ("http", "https")
+    if "@" in host or (is_http and ("?" in path or "#" in path)):
+        shown = f"{scheme}://{host.rpartition('@')[2]}/{path.partition('?')[0]}"
+        message = (
+            "a URL may have neither a user nor a query: they would be shown, and stand in the way of what is below."
+        )
+        raise UnsupportedError(Problem(shown, f"{message} Give an obstore store, with its own credentials or headers."))
+    path = unquote(path) if is_http else path
     try:
-        if scheme in ("http", "https"):
+        if is_http:
             store = stores.HTTPStore(f"{scheme}://{host}", client_options={"allow_http": True})
         else:
             store = stores.from_url(f"{scheme}://{host}")
@@ -356,14 +378,15 @@ def _without_prefix(store: Any, kind: str) -> Any:
     """The same store from its root on, so that groups above are seen."""
     if kind == "HTTPStore" or not getattr(store, "prefix", None):
         return store
-    options = {"client_options": store.client_options, "retry_config": store.retry_config}
+    names = ("client_options", "retry_config", "credential_provider")
+    options = {name: getattr(store, name, None) for name in names}
     given = {name: value for name, value in options.items() if value is not None}
     return type(store)(config=store.config, **given)
 
 
 def _name_of(store: Any, kind: str) -> str:
     if kind == "HTTPStore":
-        return str(store.url).rstrip("/")
+        return _USER.sub("://", str(store.url).partition("?")[0]).rstrip("/")
     config = dict(store.config)
     scheme = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}.get(kind, kind.lower())
     bucket = config.get("bucket") or config.get("container_name") or ""
