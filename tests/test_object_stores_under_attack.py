@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from hashlib import md5
 from pathlib import Path
@@ -20,9 +21,10 @@ from zarr.storage import ObjectStore, StorePath
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects import conditional
-from ngff_fn.effects.objects import Found, Objects, objects_at, objects_of
+from ngff_fn.effects.failures import said
+from ngff_fn.effects.objects import Found, Objects, objects_at, objects_from, objects_of
 from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, door, keys_of
+from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of
 
 T = TypeVar("T")
 
@@ -288,3 +290,64 @@ def test_an_object_that_is_only_half_a_megabyte_of_white_space_is_no_fence() -> 
     obstore.put(store, "zarr.json", text)
     nf.update(as_another(store), counted)
     assert counts(store) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("Error performing PUT http://169.254.169.254/latest/api/token in 8 ms", "no credentials were found"),
+        ("Error performing HEAD http://localhost/a in 1 ms - HTTP error: builder error", "AWS_ALLOW_HTTP=true"),
+        ("Error performing list request: GET http://localhost/b - Server returned 404 Not Found", "no such bucket"),
+        ("Error performing GET http://localhost/b - Server returned 403 Forbidden", "no right"),
+    ],
+)
+def test_what_fails_at_first_says_its_cure(text: str, cure: str) -> None:
+    assert cure in said(OSError(text))
+
+
+def test_a_server_that_does_not_answer_is_asked_for_a_minute() -> None:
+    for url in ("s3://bucket/a.zarr", "https://localhost/a.zarr"):
+        assert objects_from(url)[0].store.retry_config["retry_timeout"].total_seconds() == 60
+
+
+class Suspended(Objects):
+    """A process that stands still before one of its writes, while others do what they do."""
+
+    def __init__(self, store: MemoryStore, changes: int, meanwhile: Callable[[], object]) -> None:
+        super().__init__(store, IDENTITY)
+        self.left, self.meanwhile = changes, meanwhile
+        self.at_once = 1
+        self._quoted = True
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        self.left -= 1
+        if self.left == -1:
+            self.meanwhile()
+        return super().change(operation, *arguments, **said)
+
+
+@pytest.mark.parametrize("killed_after", [None, *range(0, 10, 2)])
+def test_a_writer_who_is_suspended_at_any_point_loses_and_doubles_nothing(
+    killed_after: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.001)
+    first = MemoryStore()
+    nf.create(as_another(first), a_plate(), version="0.4")
+    for changes in range(40):
+        store = copied(first)
+        acknowledged: list[int] = []
+
+        def meanwhile(store: MemoryStore = store, acknowledged: list[int] = acknowledged) -> None:
+            other = as_another(store) if killed_after is None else door(Dying(store, killed_after))
+            with suppress(Death):
+                nf.update(other, c.each_image(counted))
+                acknowledged.append(1)
+
+        suspended = Suspended(store, changes, meanwhile)
+        nf.update(door(suspended), c.each_image(counted))
+        (count,) = set(counts(store))
+        assert 1 + len(acknowledged) <= count <= 2
+        if suspended.left >= 0:
+            break
+    else:
+        pytest.fail("it never comes to an end")

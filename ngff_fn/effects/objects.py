@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
@@ -15,6 +14,7 @@ from uuid import uuid4
 from attrs import frozen
 
 from ngff_fn.effects.extras import imported
+from ngff_fn.effects.failures import is_denial, said, without_user
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
 
@@ -22,13 +22,12 @@ T = TypeVar("T")
 
 _MARK = "ngffcommit"
 """The attribute of an object that says which commits wrote it, the last one first; Azure takes letters and digits."""
+_RETRIES: Any = {"retry_timeout": timedelta(seconds=60)}
+"""Of stores that are made of a URL: obstore itself would ask a server that does not answer for three minutes."""
 _MARKS = 24
 """So many of them are kept: a commit that is in doubt is looked for among those that came after it."""
 _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
-
-_DENIALS = ("PermissionDeniedError", "UnauthenticatedError", "PermissionError")
-"""What obstore and fsspec say who have no right, or are not known."""
 
 
 @frozen
@@ -112,7 +111,7 @@ class Objects:
         try:
             return self.tag(key) is not None
         except StoreError as error:
-            if type(error.__cause__).__name__ not in _DENIALS:
+            if not is_denial(error.__cause__):
                 raise
             return False
 
@@ -189,7 +188,7 @@ class Objects:
         except NotImplementedError as error:
             raise self._unconditional() from error
         except (self._errors.BaseError, OSError, ValueError) as error:
-            if type(error).__name__ in _DENIALS:
+            if is_denial(error):
                 message = f"{said(error)}. It was not written. Ask for the permission, or give other credentials."
                 raise StoreError(Problem(joined(self.identity, key), message)) from error
             failure = error
@@ -286,20 +285,6 @@ class Objects:
             self._recent.pop(key, None)
 
 
-_OF_MACHINES = "169.254.169.254"
-"""Where machines of the cloud are asked for credentials when there are no others."""
-_USER = re.compile(r"://[^/@\s]+@")
-
-
-def said(error: BaseException) -> str:
-    """The first line of what others say, without secrets."""
-    text = str(error).partition("\n")[0].partition("<?xml")[0].strip().rstrip(".:") or type(error).__name__
-    if _OF_MACHINES in text:
-        cure = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for what is public"
-        text = f"no credentials were found: {cure} ({text})"
-    return _USER.sub("://", text)
-
-
 # --- by their identities
 
 
@@ -365,9 +350,10 @@ def objects_from(url: str) -> tuple[Objects, str]:
     path = unquote(path) if is_http else path
     try:
         if is_http:
-            store = stores.HTTPStore(f"{scheme}://{host}", client_options={"allow_http": True})
+            client: Any = {"allow_http": True}
+            store = stores.HTTPStore(f"{scheme}://{host}", client_options=client, retry_config=_RETRIES)
         else:
-            store = stores.from_url(f"{scheme}://{host}")
+            store = stores.from_url(f"{scheme}://{host}", retry_config=_RETRIES)
     except Exception as error:
         message = f"obstore does not take it ({said(error)}). Give a URL such as s3://bucket/image.zarr, or a store."
         raise UnsupportedError(Problem(url, message)) from error
@@ -386,7 +372,7 @@ def _without_prefix(store: Any, kind: str) -> Any:
 
 def _name_of(store: Any, kind: str) -> str:
     if kind == "HTTPStore":
-        return _USER.sub("://", str(store.url).partition("?")[0]).rstrip("/")
+        return without_user(str(store.url).partition("?")[0]).rstrip("/")
     config = dict(store.config)
     scheme = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}.get(kind, kind.lower())
     bucket = config.get("bucket") or config.get("container_name") or ""
