@@ -253,7 +253,7 @@ class RolledBack(FencedDocuments):
     def abort(self, name: str) -> bool:
         found = self._record(name)
         if found is not None:
-            self._replace(found[0], lambda change: change.fenced)
+            self._replace(found[0], lambda change: change.fenced, mark="")
         return False
 
 

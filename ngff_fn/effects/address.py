@@ -110,7 +110,7 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
     if not home:
         return Address(files=files, path=where)
     inside = where[len(home) :].strip("/")
-    if _is_remote(files.identity):
+    if is_remote(files.identity):
         return Address(files=files_of(joined(files.identity, home)), path=inside)
     outer = address_of(joined(files.identity, home), is_group=True)
     return Address(files=outer.files, path=joined(outer.path, inside))
@@ -163,7 +163,7 @@ def files_of(identity: str) -> Files:
         if memory is None:
             raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
         return MemoryFiles(memory, root)
-    if _is_remote(identity):
+    if is_remote(identity):
         from ngff_fn.effects.object_files import ObjectFiles
         from ngff_fn.effects.objects import objects_at
 
@@ -175,7 +175,7 @@ def files_of(identity: str) -> Files:
     return ZipFiles(identity) if is_file else LocalFiles(identity)
 
 
-def _is_remote(identity: str) -> bool:
+def is_remote(identity: str) -> bool:
     """Whether a home is no directory."""
     return "://" in identity or identity.startswith(("memory:", "objects:", "fsspec:"))
 
@@ -245,12 +245,15 @@ def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought)
 def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _Sought) -> Address:
     from ngff_fn.effects.object_files import ObjectFiles
 
+    if path and any(name in ("", ".", "..") for name in path.split("/")):
+        message = f"{path!r} is no path of an object store. Leave out ., .. and empty names."
+        raise InvalidValueError(Problem(objects.identity, message))
     whole = ObjectFiles(objects)
     home = objects.homes.get(path)
     if home is None:
 
         def has(node: str, name: str) -> bool:
-            return objects.tag(joined(node, name)) is not None
+            return objects.may_have(joined(node, name)) if node != path else objects.tag(joined(node, name)) is not None
 
         def lists(above: str, below: str) -> bool:
             return any(_says(whole.read(joined(above, name)), below) for name in _LISTS)

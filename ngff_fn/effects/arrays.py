@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ngff_fn.codecs import decode_array, token
 from ngff_fn.edits.tiles import tile_region
-from ngff_fn.effects.address import address_below
+from ngff_fn.effects.address import address_below, is_remote
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.lazy import LazyArray, as_dask
 from ngff_fn.effects.read import PATIENCE, Witness, guard_of
@@ -215,9 +215,10 @@ def to_tensorstore(store: Any, path: str = "", **kwargs: Any) -> tensorstore.Ten
         if kwargs.get(name)
     )
     node = _node(store, path)
-    if node.view.identity.startswith("memory:"):
+    if is_remote(node.view.identity):
         message = (
-            "TensorStore does not see a store in the memory of Zarr. Use open_array or to_dask, or copy it to a disk."
+            "TensorStore is given local files only, and this store is elsewhere. Use open_array or to_dask, or copy it "
+            "to a disk."
         )
         raise UnsupportedError(Problem(node.location, message))
     if node.view.touches(node.path):

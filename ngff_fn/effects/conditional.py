@@ -127,6 +127,9 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     claim = joined(address.path, _CLAIM)
     if not files.put_new(claim, uuid4().hex.encode()):
         raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
+    if not files.is_alone and files.objects.keys(files.documents.key(address.path)) != [files.documents.key(claim)]:
+        files.remove(claim)
+        raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
     try:
         staged_root(work, files.alone(), address.path, is_last=True)
         done = _put_root(work, files)

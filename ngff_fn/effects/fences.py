@@ -125,7 +125,8 @@ class FencedDocuments:
             found = self.objects.get(self.key(path))
             name = None if found is None else fenced_by(found.data)
             if found is None or name is None:
-                return (None, None) if found is None else (found.data, found.tag)
+                # Where tags are digests, a document that becomes what it was has its old one: not its old marks.
+                return (None, None) if found is None else (found.data, (found.tag, found.marks))
             record = self._record(name)
             if record is not None and record[0].state == "commit":
                 change = next((each for each in record[0].changes if each.key == path), None)
@@ -165,16 +166,21 @@ class FencedDocuments:
             said = self.objects.put_if(key, record.as_bytes(), None)
             fenced = None if said is None else self._fence_all(record, tags)
             if fenced and self.objects.put_if(key, evolve(record, state="commit").as_bytes(), said):
-                self._replace(record, lambda change: change.text, fenced)
+                self._replace(record, lambda change: change.text, fenced=fenced, mark=record.name)
                 return True
         except StoreError:
-            if self.abort(record.name):
+            if self.abort(record.name) or self._has_happened(record):
                 return True
             raise
-        if self.abort(record.name):
+        if self.abort(record.name) or self._has_happened(record):
             return True
-        self._replace(record, lambda change: change.fenced)  # what was fenced after another had ended it
+        self._replace(record, lambda change: change.fenced, mark="")  # what was fenced after another had ended it
         return False
+
+    def _has_happened(self, record: Fences) -> bool:
+        """Whether a commit was carried out by others, and its record is gone: a document shows its mark."""
+        found = (self.objects.get(self.key(change.key)) for change in record.changes)
+        return any(each is not None and record.name in each.marks for each in found)
 
     def _fence_all(self, record: Fences, tags: dict[str, str | None]) -> dict[str, str] | None:
         """The tags of all fences; None where one could not be put.
@@ -208,7 +214,7 @@ class FencedDocuments:
 
     def carry_out(self, record: Fences) -> None:
         """What a record that says ``commit`` says, as far as it is not done; then the record goes."""
-        self._replace(record, lambda change: change.text)
+        self._replace(record, lambda change: change.text, mark=record.name)
 
     def abort(self, name: str) -> bool:
         """A record that says ``prepare`` never says ``commit``; its fences go. One that does is carried out: True."""
@@ -221,20 +227,25 @@ class FencedDocuments:
             self.carry_out(record)
             return True
         if record.state == "abort":
-            self._replace(record, lambda change: change.fenced)
+            self._replace(record, lambda change: change.fenced, mark="")
         return False
 
     def _replace(
-        self, record: Fences, text: Callable[[Change], bytes], fenced: Mapping[str, str] = MappingProxyType({})
+        self,
+        record: Fences,
+        text: Callable[[Change], bytes],
+        *,
+        fenced: Mapping[str, str] = MappingProxyType({}),
+        mark: str,
     ) -> None:
         """Every document that has the record's fence becomes another, then the record goes; known tags save reading."""
 
         def put(change: Change) -> None:
             key, tag = self.key(change.key), fenced.get(change.key)
-            if tag is not None and self.objects.put_if(key, text(change), tag, mark=record.name):
+            if tag is not None and self.objects.put_if(key, text(change), tag, mark):
                 return
             while (found := self.objects.get(key)) is not None and fenced_by(found.data) == record.name:
-                if self.objects.put_if(key, text(change), found.tag, mark=record.name):
+                if self.objects.put_if(key, text(change), found.tag, mark):
                     return
 
         self._each(put, record.changes)

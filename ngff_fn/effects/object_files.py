@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -179,11 +180,12 @@ class ObjectFiles:
 
     @contextmanager
     def lock(self, timeout: float) -> Iterator[None]:  # noqa: ARG002 — nobody waits
-        """For the only writer, nothing; else refused, as there is no lock."""
+        """For the only writer, who ends what others have left; else refused, as there is no lock."""
         if not self.is_alone:
             message = "an object store has no lock, and this commit changes more than documents."
             cure = "Say single_writer=True where nobody else writes, or make it on a disk and copy the store."
             raise UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+        self.documents.sweep(old=-math.inf)  # fences name their documents, so these must not be moved
         yield
 
     def hold(self, path: str) -> Callable[[], None]:

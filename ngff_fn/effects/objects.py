@@ -6,33 +6,37 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import unquote
 from uuid import uuid4
 
 from attrs import frozen
 
 from ngff_fn.effects.extras import imported
+from ngff_fn.effects.failures import is_denial, said, without_user
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
 
 T = TypeVar("T")
 
-_MARK = "ngff-fn-commit"
-"""The attribute of an object that says which commit wrote it."""
+_MARK = "ngffcommit"
+"""The attribute of an object that says which commits wrote it, the last one first; Azure takes letters and digits."""
+_RETRIES: Any = {"retry_timeout": timedelta(seconds=60)}
+"""Of stores that are made of a URL: obstore itself would ask a server that does not answer for three minutes."""
+_MARKS = 24
+"""So many of them are kept: a commit that is in doubt is looked for among those that came after it."""
 _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
-
-Outcome = Literal["done", "refused"]
 
 
 @frozen
 class Found:
-    """An object as it was read: ``tag`` is another one after each write; ``mark`` is the commit that wrote it."""
+    """An object as it was read: ``tag`` is another one after each write; ``marks`` are the commits that wrote it."""
 
     data: bytes
     tag: str
-    mark: str = ""
+    marks: tuple[str, ...] = ()
 
 
 class Objects:
@@ -55,6 +59,7 @@ class Objects:
         self.homes: dict[str, str] = {}
         self._recent: OrderedDict[str, Found] = OrderedDict()
         self._mutex = threading.Lock()
+        self._trying = threading.Lock()
         self._quoted: bool | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -70,8 +75,8 @@ class Objects:
 
         def got() -> Found:
             result = self._api.get(self.store, key)
-            mark = dict(result.attributes).get(_MARK, "")
-            return Found(bytes(result.bytes()), result.meta["e_tag"] or "", str(mark))
+            marks = str(dict(result.attributes).get(_MARK, ""))
+            return Found(bytes(result.bytes()), result.meta["e_tag"] or "", tuple(marks.split()))
 
         found = self._asked(key, got)
         self._remember(key, found)
@@ -101,6 +106,15 @@ class Objects:
         meta = self._asked(key, lambda: self._api.head(self.store, key))
         return None if meta is None else str(meta["e_tag"] or (meta["last_modified"], meta["size"]))
 
+    def may_have(self, key: str) -> bool:
+        """Whether there is an object that may be seen: who has no right to look above a store finds nothing there."""
+        try:
+            return self.tag(key) is not None
+        except StoreError as error:
+            if not is_denial(error.__cause__):
+                raise
+            return False
+
     def names(self, path: str) -> list[tuple[str, bool]]:
         """What is right below a path, each with whether there is more below it."""
         if not self.lists:
@@ -108,7 +122,8 @@ class Objects:
         found = self._asked(path, lambda: self._api.list_with_delimiter(self.store, path or None))
         if found is None:
             return []
-        names = {str(meta["path"]).rpartition("/")[2]: False for meta in found["objects"]}
+        inside = [str(meta["path"]) for meta in found["objects"]]
+        names = {each.rpartition("/")[2]: False for each in inside if each != path}  # "path/" itself marks a directory
         names |= {str(prefix).rstrip("/").rpartition("/")[2]: True for prefix in found["common_prefixes"]}
         return list(names.items())
 
@@ -126,7 +141,8 @@ class Objects:
             return []
         prefix = f"{path}/" if path else None
         found = self._asked(path, lambda: list(self._api.list(self.store, prefix, chunk_size=1000)))
-        return [(str(meta["path"]), meta["last_modified"]) for some in found or () for meta in some]
+        everything = [meta for some in found or () for meta in some]
+        return [(str(meta["path"]), meta["last_modified"]) for meta in everything if meta["path"] != path]
 
     # --- writing
 
@@ -137,13 +153,16 @@ class Objects:
     def put(self, key: str, data: bytes) -> None:
         """An object, whatever was there."""
         self._forget(key)
-        self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
+        put = self._asked(key, lambda: self.change(self._api.put, self.store, key, data, use_multipart=False))
+        if put is None:
+            raise self._no_place(key)
 
     def put_if(self, key: str, data: bytes, before: str | None, mark: str = "") -> str | None:
         """An object, if what is there still has the tag ``before`` (None: if nothing is); its tag, None if it is not.
 
         A refusal can follow one's own success, where an answer was lost and the request sent again: so it is looked for
-        what was written, by its mark, or by its bytes where these are like no others.
+        what was written, by its mark, or by its bytes where these are like no others. An object keeps the marks of
+        those before it: another writer may have come in between.
 
         Raises
         ------
@@ -151,23 +170,34 @@ class Objects:
             Where the store failed, and it cannot be known whether the object was written.
         """
         mode: Any = "create" if before is None else {"e_tag": self._spelled(before)}
-        attributes = {_MARK: mark} if mark else None
+        last = self.recent(key)
+        older = last.marks if last is not None and last.tag == before else ()
+        marks = ((mark, *older) if mark else older)[:_MARKS]
+        attributes = {_MARK: " ".join(marks)} if marks else None
         self._forget(key)
         failure: Exception | None = None
         try:
             done = self.change(
                 self._api.put, self.store, key, data, mode=mode, attributes=attributes, use_multipart=False
             )
-        except (self._errors.AlreadyExistsError, self._errors.PreconditionError, FileNotFoundError):
+        except FileNotFoundError as error:
+            if before is None:
+                raise self._no_place(key) from error
+        except (self._errors.AlreadyExistsError, self._errors.PreconditionError):
             pass
         except NotImplementedError as error:
             raise self._unconditional() from error
-        except (self._errors.BaseError, OSError) as error:
+        except (self._errors.BaseError, OSError, ValueError) as error:
+            if is_denial(error):
+                message = f"{said(error)}. It was not written. Ask for the permission, or give other credentials."
+                raise StoreError(Problem(joined(self.identity, key), message)) from error
             failure = error
         else:
-            return str(done["e_tag"] or "")
+            tag = str(done["e_tag"] or "")
+            self._remember(key, Found(data, tag, marks))
+            return tag
         found = self.get(key)
-        if found is not None and (found.mark == mark if mark else found.data == data):
+        if found is not None and (mark in found.marks if mark else found.data == data):
             return found.tag
         if failure is not None:
             message = f"{said(failure)}. Whether the commit has happened is not known: read it again."
@@ -194,14 +224,15 @@ class Objects:
         UnsupportedError
             Where it does not: two writers would lose each other's commits.
         """
-        if self._quoted is not None:
-            return
-        key = joined(path, uuid4().hex)
-        try:
-            self._quoted = self._tried(key)
-        finally:
-            with suppress(StoreError):
-                self.delete(key)
+        with self._trying:
+            if self._quoted is not None:
+                return
+            key = joined(path, uuid4().hex)
+            try:
+                self._quoted = self._tried(key)
+            finally:
+                with suppress(StoreError):
+                    self.delete(key)
         if self._quoted is None:
             raise self._unconditional()
 
@@ -228,12 +259,16 @@ class Objects:
         cure = "Say single_writer=True where nobody else writes, or take another store."
         return UnsupportedError(Problem(self.identity, f"{message} {cure}"))
 
+    def _no_place(self, key: str) -> StoreError:
+        message = "the store has no place for it: the bucket does not exist. Make it first, or take another one."
+        return StoreError(Problem(joined(self.identity, key), message))
+
     def _asked(self, key: str, ask: Callable[[], T]) -> T | None:
         try:
             return ask()
         except FileNotFoundError:
             return None
-        except (self._errors.BaseError, OSError, NotImplementedError) as error:
+        except (self._errors.BaseError, OSError, NotImplementedError, ValueError) as error:
             message = f"{said(error)}. Nothing that was committed is lost."
             raise StoreError(Problem(joined(self.identity, key), message)) from error
 
@@ -248,11 +283,6 @@ class Objects:
     def _forget(self, key: str) -> None:
         with self._mutex:
             self._recent.pop(key, None)
-
-
-def said(error: BaseException) -> str:
-    """The first line of what others say."""
-    return str(error).partition("\n")[0].strip().rstrip(".") or type(error).__name__
 
 
 # --- by their identities
@@ -298,9 +328,11 @@ def objects_at(identity: str) -> tuple[Objects, str]:
         for name in sorted(_known, key=len, reverse=True):
             if identity == name or identity.startswith(f"{name}/"):
                 return _known[name], identity[len(name) :].strip("/")
-    if identity.startswith(("objects:", "fsspec:")):
-        raise StoreError(Problem(identity, "this store is not known here. Open it first."))
-    return objects_from(identity)
+    if not identity.startswith(("objects:", "fsspec:")):
+        name = objects_from(identity)[0].identity
+        if identity == name or identity.startswith(f"{name}/"):
+            return _known[name], identity[len(name) :].strip("/")
+    raise StoreError(Problem(identity, "this store is not known here. Open it first."))
 
 
 def objects_from(url: str) -> tuple[Objects, str]:
@@ -308,11 +340,20 @@ def objects_from(url: str) -> tuple[Objects, str]:
     stores = imported("obstore.store", "s3", "a URL")
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
+    is_http = scheme.lower() in ("http", "https")
+    if "@" in host or (is_http and ("?" in path or "#" in path)):
+        shown = f"{scheme}://{host.rpartition('@')[2]}/{path.partition('?')[0]}"
+        message = (
+            "a URL may have neither a user nor a query: they would be shown, and stand in the way of what is below."
+        )
+        raise UnsupportedError(Problem(shown, f"{message} Give an obstore store, with its own credentials or headers."))
+    path = unquote(path) if is_http else path
     try:
-        if scheme in ("http", "https"):
-            store = stores.HTTPStore(f"{scheme}://{host}", client_options={"allow_http": True})
+        if is_http:
+            client: Any = {"allow_http": True}
+            store = stores.HTTPStore(f"{scheme}://{host}", client_options=client, retry_config=_RETRIES)
         else:
-            store = stores.from_url(f"{scheme}://{host}")
+            store = stores.from_url(f"{scheme}://{host}", retry_config=_RETRIES)
     except Exception as error:
         message = f"obstore does not take it ({said(error)}). Give a URL such as s3://bucket/image.zarr, or a store."
         raise UnsupportedError(Problem(url, message)) from error
@@ -323,14 +364,15 @@ def _without_prefix(store: Any, kind: str) -> Any:
     """The same store from its root on, so that groups above are seen."""
     if kind == "HTTPStore" or not getattr(store, "prefix", None):
         return store
-    options = {"client_options": store.client_options, "retry_config": store.retry_config}
+    names = ("client_options", "retry_config", "credential_provider")
+    options = {name: getattr(store, name, None) for name in names}
     given = {name: value for name, value in options.items() if value is not None}
     return type(store)(config=store.config, **given)
 
 
 def _name_of(store: Any, kind: str) -> str:
     if kind == "HTTPStore":
-        return str(store.url).rstrip("/")
+        return without_user(str(store.url).partition("?")[0]).rstrip("/")
     config = dict(store.config)
     scheme = {"S3Store": "s3", "GCSStore": "gs", "AzureStore": "az"}.get(kind, kind.lower())
     bucket = config.get("bucket") or config.get("container_name") or ""

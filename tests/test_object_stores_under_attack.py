@@ -1,0 +1,353 @@
+"""Object stores where others interfere: lost answers, dead writers, forbidden keys, and names that nobody expects."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from hashlib import md5
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import obstore
+import pytest
+from attrs import evolve
+from obstore.store import HTTPStore, MemoryStore, S3Store
+from zarr.storage import ObjectStore, StorePath
+
+import ngff_fn as nf
+from ngff_fn import curried as c
+from ngff_fn.effects import conditional
+from ngff_fn.effects.failures import said
+from ngff_fn.effects.objects import Found, Objects, objects_at, objects_from, objects_of
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of
+
+T = TypeVar("T")
+
+PIXELS = np.arange(2 * 16 * 16, dtype="uint16").reshape(2, 16, 16)
+
+
+def an_image() -> nf.Image:
+    return nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
+
+
+def a_plate() -> nf.Plate:
+    return nf.plate_from_positions({f"A/{column}/0": an_image() for column in (1, 2, 3)})
+
+
+def as_another(store: MemoryStore) -> Any:
+    return door(Objects(store, IDENTITY))
+
+
+def counts(store: MemoryStore) -> list[int]:
+    root: Any = nf.open_ome_zarr(as_another(store)).root
+    images = (
+        [root]
+        if isinstance(root, nf.Image)
+        else [image for _, image in nf.positions(root) if isinstance(image, nf.Image)]
+    )
+    return [int(image.extra.get("attributes", {}).get("count", 0)) for image in images]
+
+
+def counted(image: nf.Image) -> nf.Image:
+    return nf.set_extra(image, "count", int(image.extra.get("attributes", {}).get("count", 0)) + 1)
+
+
+class SentTwice(Objects):
+    """The answer to one write is lost, others come in between, and the request that is sent again is refused."""
+
+    def __init__(self, store: MemoryStore, when: Callable[[str, bytes], bool]) -> None:
+        super().__init__(store, IDENTITY)
+        self.when = when
+        self.between: Callable[[], object] = lambda: None
+        self.done = False
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        result = super().change(operation, *arguments, **said)
+        if not self.done and len(arguments) > 2 and self.when(arguments[1], arguments[2]):
+            self.done = True
+            self.between()
+            error: Exception = self._errors.PreconditionError("412")
+            raise error
+        return result
+
+
+@pytest.mark.parametrize("others", [c.set_extra("note", "x"), c.set_scale(y=0.5)], ids=["the same document", "more"])
+def test_an_own_write_that_others_have_built_on_is_not_done_again(others: Any) -> None:
+    store = MemoryStore()
+    nf.create(as_another(store), an_image(), version="0.5")
+    unlucky = SentTwice(store, lambda key, _: key == "zarr.json")
+    unlucky.between = lambda: [nf.update(as_another(store), others) for _ in range(3)]
+    nf.update(door(unlucky), counted)
+    assert unlucky.done
+    assert counts(store) == [1]
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one document", "several"])
+def test_a_commit_that_others_carried_out_and_built_on_is_not_done_again(several: bool) -> None:
+    store = MemoryStore()
+    nf.create(as_another(store), a_plate(), version="0.5")
+    unlucky = SentTwice(store, lambda key, text: "fenced" in key and b'"state": "commit"' in text)
+    edit = c.each_image(c.set_extra("note", "x"))
+    unlucky.between = lambda: nf.update(as_another(store), edit) if several else None
+    nf.update(door(unlucky), c.each_image(counted))
+    assert unlucky.done
+    assert counts(store) == [1, 1, 1]
+
+
+def test_a_document_that_is_what_it_was_again_is_not_taken_for_unchanged() -> None:
+    class Digests(Objects):
+        """Tags are digests of what is there, as those of S3 are."""
+
+        def get(self, key: str) -> Found | None:
+            found = super().get(key)
+            return None if found is None else evolve(found, tag=md5(found.data).hexdigest())  # noqa: S324 — as they do
+
+    store = MemoryStore()
+    nf.create(as_another(store), an_image(), version="0.5")
+    nf.update(as_another(store), c.set_extra("note", "a"))
+    files = door(Digests(store, IDENTITY)).files
+    before = files.get("zarr.json")
+    for note in ("b", "a"):
+        nf.update(as_another(store), c.set_extra("note", note))
+    after = files.get("zarr.json")
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_two_who_create_at_the_same_time_do_not_overwrite_each_other() -> None:
+    store = MemoryStore()
+    other = nf.image_from(PIXELS + 1, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
+
+    class Slow(Objects):
+        """Another creates the whole store between the look whether something is there and the claim."""
+
+        def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+            if arguments[1].endswith("creating") and not keys_of(store):
+                nf.create(as_another(store), other, version="0.5")
+            return super().change(operation, *arguments, **said)
+
+    with pytest.raises(nf.StoreExistsError, match="another writer created it"):
+        nf.create(door(Slow(store, IDENTITY)), an_image(), version="0.5")
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), PIXELS + 1)
+    assert [key for key in keys_of(store) if "ngff_fn" in key] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_single_writer_moves_what_a_dead_one_has_committed(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.01)
+    for changes in range(20):
+        store = MemoryStore()
+        nf.create(as_another(store), a_plate(), version=version)
+        try:
+            nf.update(door(Dying(store, changes)), c.each_image(counted))
+        except Death:
+            pass
+        else:
+            break
+        before = counts(store)
+        nf.update(as_another(store), c.rename_well("A/2", "B/5"), single_writer=True)
+        assert counts(store) == before
+        assert [key for key in keys_of(store) if "ngff_fn" in key] == []
+    else:
+        pytest.fail("it never comes to an end")
+
+
+def test_two_threads_that_try_the_store_at_the_same_time_come_to_one_answer() -> None:
+    other_is_done = threading.Event()
+
+    class Late(Unquoted):
+        """Waits in the middle of trying until the other thread is done, if that can be done before."""
+
+        def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+            if arguments[2:] == (b"3",) and threading.current_thread() is late:
+                other_is_done.wait(0.3)
+            return super().change(operation, *arguments, **said)
+
+    store = MemoryStore()
+    nf.create(as_another(store), an_image(), version="0.5")
+    objects = Late(store, IDENTITY)
+    late = threading.Thread(target=objects.require_conditions, args=("probe",))
+    late.start()
+    objects.require_conditions("probe")
+    other_is_done.set()
+    late.join()
+    nf.update(door(objects), counted, timeout=1)
+    assert counts(store) == [1]
+
+
+class NoBucket(Objects):
+    """A bucket that is not there: a 404 for whatever is put."""
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        if operation.__name__ == "put":
+            message = "NoSuchBucket"
+            raise FileNotFoundError(message)
+        return super().change(operation, *arguments, **said)
+
+
+@pytest.mark.parametrize("single_writer", [False, True])
+def test_what_was_put_nowhere_is_not_taken_for_written(single_writer: bool) -> None:
+    with pytest.raises(nf.StoreError, match="the bucket does not exist"):
+        nf.create(door(NoBucket(MemoryStore(), IDENTITY)), an_image(), version="0.5", single_writer=single_writer)
+
+
+def test_who_may_not_write_is_told_that_nothing_was_written() -> None:
+    class Forbidden(Objects):
+        def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+            del operation, arguments, said
+            message = "403 Forbidden"
+            raise self._errors.PermissionDeniedError(message)
+
+    store = MemoryStore()
+    nf.create(as_another(store), an_image(), version="0.5")
+    with pytest.raises(nf.StoreError, match=r"was not written\. Ask for the permission"):
+        nf.update(door(Forbidden(store, IDENTITY)), counted)
+
+
+def test_who_may_not_look_above_a_store_opens_it_all_the_same(tmp_path: Path) -> None:
+    class Own(http.server.SimpleHTTPRequestHandler):
+        """A right to what is below one path, as policies of buckets give it."""
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def send_head(self) -> Any:
+            return super().send_head() if self.path.startswith("/mine/") else self.send_error(403)
+
+    nf.create(tmp_path / "mine" / "a b.zarr", an_image(), version="0.5")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Own, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        np.testing.assert_array_equal(nf.to_numpy(f"{url}/mine/a%20b.zarr", "0"), PIXELS)
+        with pytest.raises(nf.StoreError, match="403"):
+            nf.open_ome_zarr(f"{url}/others/a.zarr")
+        server.shutdown()
+
+
+def test_credentials_that_a_function_gives_are_kept() -> None:
+    def provide() -> Any:
+        return {"access_key_id": "key", "secret_access_key": "none", "expires_at": None}
+
+    store = S3Store("bucket", prefix="a/b.zarr", region="us-east-1", credential_provider=provide)
+    objects, path = objects_of(store)
+    assert (objects.store.credential_provider, objects.store.prefix, path) == (provide, None, "a/b.zarr")
+
+
+@pytest.mark.parametrize("path", ["a/../b.zarr", "./b.zarr", "a//b.zarr"])
+def test_paths_that_no_object_can_have_are_refused(path: str) -> None:
+    for store in (f"s3://bucket/{path}", f"https://localhost/{path}"):
+        with pytest.raises(nf.InvalidValueError, match="no path of an object store"):
+            nf.open_ome_zarr(store)
+
+
+def test_what_obstore_takes_for_no_path_is_refused_as_ours() -> None:
+    with pytest.raises(nf.NgffError, match="Could not parse path"):
+        objects_of(MemoryStore())[0].get("a\nb/zarr.json")
+
+
+def test_names_of_all_kinds_are_names() -> None:
+    store = MemoryStore()
+    for name in ("a b", "ü/é.zarr", "a%20b", "a#b", "a?b", "~a", "[a]{b}", "a\\b"):
+        place = StorePath(ObjectStore(store), name)
+        nf.create(place, an_image(), version="0.4")
+        nf.update(place, counted)
+        np.testing.assert_array_equal(nf.to_numpy(place, "0"), PIXELS)
+
+
+@pytest.mark.parametrize("url", ["https://me:secret@localhost/a.zarr", "https://localhost/a.zarr?token=secret"])
+def test_secrets_in_a_url_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(nf.UnsupportedError, match="neither a user nor a query") as refused:
+        nf.open_ome_zarr(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_secrets_of_a_store_are_not_part_of_its_name() -> None:
+    assert objects_of(HTTPStore("https://me:secret@localhost/"))[0].identity == "https://localhost"
+
+
+def test_a_name_of_a_store_that_is_not_known_here_is_no_other_store() -> None:
+    with pytest.raises(nf.StoreError, match="not known here"):
+        objects_at("s3://localhost:4711/bucket/a.zarr")
+
+
+def test_tensorstore_does_not_see_objects_and_the_refusal_says_so() -> None:
+    pytest.importorskip("tensorstore")
+    store = MemoryStore()
+    nf.create(store, an_image(), version="0.5")
+    with pytest.raises(nf.UnsupportedError, match="given local files only"):
+        nf.to_tensorstore(store, "0")
+
+
+def test_an_object_that_is_only_half_a_megabyte_of_white_space_is_no_fence() -> None:
+    store = MemoryStore()
+    nf.create(as_another(store), an_image(), version="0.5")
+    text = contents(store)["zarr.json"] + b"\n" + b" \t" * 2**18 + b"\n"
+    obstore.put(store, "zarr.json", text)
+    nf.update(as_another(store), counted)
+    assert counts(store) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("Error performing PUT http://169.254.169.254/latest/api/token in 8 ms", "no credentials were found"),
+        ("Error performing HEAD http://localhost/a in 1 ms - HTTP error: builder error", "AWS_ALLOW_HTTP=true"),
+        ("Error performing list request: GET http://localhost/b - Server returned 404 Not Found", "no such bucket"),
+        ("Error performing GET http://localhost/b - Server returned 403 Forbidden", "no right"),
+    ],
+)
+def test_what_fails_at_first_says_its_cure(text: str, cure: str) -> None:
+    assert cure in said(OSError(text))
+
+
+def test_a_server_that_does_not_answer_is_asked_for_a_minute() -> None:
+    for url in ("s3://bucket/a.zarr", "https://localhost/a.zarr"):
+        assert objects_from(url)[0].store.retry_config["retry_timeout"].total_seconds() == 60
+
+
+class Suspended(Objects):
+    """A process that stands still before one of its writes, while others do what they do."""
+
+    def __init__(self, store: MemoryStore, changes: int, meanwhile: Callable[[], object]) -> None:
+        super().__init__(store, IDENTITY)
+        self.left, self.meanwhile = changes, meanwhile
+        self.at_once = 1
+        self._quoted = True
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        self.left -= 1
+        if self.left == -1:
+            self.meanwhile()
+        return super().change(operation, *arguments, **said)
+
+
+@pytest.mark.parametrize("killed_after", [None, *range(0, 10, 2)])
+def test_a_writer_who_is_suspended_at_any_point_loses_and_doubles_nothing(
+    killed_after: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.001)
+    first = MemoryStore()
+    nf.create(as_another(first), a_plate(), version="0.4")
+    for changes in range(40):
+        store = copied(first)
+        acknowledged: list[int] = []
+
+        def meanwhile(store: MemoryStore = store, acknowledged: list[int] = acknowledged) -> None:
+            other = as_another(store) if killed_after is None else door(Dying(store, killed_after))
+            with suppress(Death):
+                nf.update(other, c.each_image(counted))
+                acknowledged.append(1)
+
+        suspended = Suspended(store, changes, meanwhile)
+        nf.update(door(suspended), c.each_image(counted))
+        (count,) = set(counts(store))
+        assert 1 + len(acknowledged) <= count <= 2
+        if suspended.left >= 0:
+            break
+    else:
+        pytest.fail("it never comes to an end")
