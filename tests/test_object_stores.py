@@ -346,3 +346,33 @@ def test_without_obstore_the_refusal_names_the_extra() -> None:
     root = Path(nf.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False, capture_output=True, text=True)
     assert "Install ngff_fn[s3]" in done.stdout, done.stderr
+
+
+def test_what_a_store_can_do_is_tried() -> None:
+    store = MemoryStore()
+    nf.create(store, a_simple_image(), version="0.5")
+    found = nf.capabilities(store)
+    assert (found.kind, found.writable, found.locks, found.conditional_put) == ("objects", True, "none", True)
+    assert not nf.capabilities(door(Careless(store, IDENTITY))).conditional_put
+    assert leftovers(store) == []
+
+
+def test_recover_carries_out_what_has_happened() -> None:
+    first = MemoryStore()
+    nf.create(first, a_plate(), version="0.5")
+    renamed = c.each_image(c.rename_channel("DAPI", "nuclei"))
+    recovered = 0
+    for changes in range(100):
+        store = copied(first)
+        try:
+            nf.update(door(Dying(store, changes)), renamed)
+        except Death:
+            pass
+        else:
+            break
+        before = nf.open_ome_zarr(door(Objects(store, IDENTITY)))
+        found = nf.recover(door(Objects(store, IDENTITY)))
+        recovered += len(found.records)
+        assert nf.open_ome_zarr(door(Objects(store, IDENTITY))).root == before.root
+        assert not any(b"\t" in text for key, text in contents(store).items() if found.records and key.endswith("json"))
+    assert recovered

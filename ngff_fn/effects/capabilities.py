@@ -13,9 +13,11 @@ from attrs import evolve, frozen
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import STAGE
 from ngff_fn.effects.system_calls import flush, flush_file, write_file
 from ngff_fn.effects.transaction import LOCK_TIMEOUT
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import Problem, StoreNotFoundError, UnsupportedError
 from ngff_fn.records.paths import joined
 
@@ -29,7 +31,7 @@ class Capabilities:
     Parameters
     ----------
     kind
-        ``local`` or ``memory``.
+        ``local``, ``memory``, ``zip`` or ``objects``.
     location
         Of its outermost group.
     writable
@@ -49,7 +51,7 @@ class Capabilities:
     durable_flush
         What was flushed survives a power cut, as far as the system says.
     conditional_put
-        A document is replaced only if it is what it was, by the store itself.
+        An object is replaced only if it is what it was, by the store itself: so documents are committed without locks.
     """
 
     kind: str
@@ -112,11 +114,36 @@ def capabilities(store: Any) -> Capabilities:
             )
         case LocalFiles():
             return _of_directory(files)
+        case ZipFiles():
+            return Capabilities(
+                kind="zip",
+                location=files.identity,
+                writable=not files.read_only and os.access(os.path.dirname(files.identity), os.W_OK),
+                atomic_replace=True,
+                exchange=True,
+                locks="file",
+                hard_links=False,
+                durable_flush=True,
+            )
+        case ObjectFiles():
+            return Capabilities(
+                kind="objects",
+                location=files.identity,
+                writable=not files.read_only and files.objects.lists,
+                atomic_replace=True,
+                exchange=False,
+                locks="none",
+                hard_links=False,
+                durable_flush=None,
+                conditional_put=files.keeps_conditions(),
+            )
         case Capable():
             return files.capabilities()
         case _:
             message = "what this kind of store can do is not known."
-            raise UnsupportedError(Problem(files.identity, f"{message} Give a directory or a store in memory."))
+            raise UnsupportedError(
+                Problem(files.identity, f"{message} Give a directory, or a store that is named there.")
+            )
 
 
 def _of_directory(files: LocalFiles) -> Capabilities:

@@ -257,19 +257,26 @@ class FencedDocuments:
         with ThreadPoolExecutor(self.objects.at_once) as pool:
             return list(pool.map(act, changes))
 
-    def sweep(self, old: float = ABANDONED) -> list[str]:
-        """End what others have left, also where no fence leads to it any longer; its records' names.
+    def sweep(self, old: float = ABANDONED) -> dict[str, int]:
+        """End what others have left, also where no fence leads to it any longer.
 
         Parameters
         ----------
         old
             Seconds after which a commit that says ``prepare`` is ended: that is never wrong, only unkind.
+
+        Returns
+        -------
+        dict
+            The names of the records that are gone now, each with the documents that it changed: none, where its commit
+            had not happened.
         """
-        ended = []
+        ended: dict[str, int] = {}
         for key, age in self.objects.ages(self.key(FENCED)):
             name = key.rpartition("/")[2].removesuffix(".json")
-            if self.settle(name, is_old=age >= old):
-                ended.append(name)
+            found = self._record(name)
+            if found is not None and (found[0].state != "prepare" or age >= old):
+                ended[name] = len(found[0].changes) if self.abort(name) else 0
         return ended
 
     def settle(self, name: str, *, is_old: bool) -> bool:

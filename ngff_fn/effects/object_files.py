@@ -200,6 +200,16 @@ class ObjectFiles:
         """Refuse where nothing can be written."""
         self._writable("")
 
+    def keeps_conditions(self) -> bool:
+        """Whether writes happen only if what is there is what was there; tried, where anything can be written."""
+        if self.read_only or not self.objects.lists:
+            return False
+        try:
+            self.objects.require_conditions(self._key(WORKSHOP))
+        except UnsupportedError:
+            return False
+        return True
+
     def _writable(self, key: str) -> None:
         if not self.objects.lists:
             message = "plain HTTP is for reading only. Write through the object store behind it, such as s3://."

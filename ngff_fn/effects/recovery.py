@@ -10,7 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 from attrs import frozen
 
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.fences import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
@@ -98,7 +100,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     ----------
     store
         As for ``open_ome_zarr``; all of the hierarchy that it belongs to is recovered. It need not be there: where its
-        creation was interrupted, what that has left beside its place is removed.
+        creation was interrupted, what that has left beside its place is removed. In an object store, commits of several
+        documents are carried out or, when they have been prepared for an hour, ended.
     single_writer
         As for ``commit``: no lock is asked for, since no other program writes.
 
@@ -123,6 +126,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     removed: list[str] = []
     foreign: list[str] = []
     records: tuple[Record, ...] = ()
+    if isinstance(files, ObjectFiles) and not files.is_alone:
+        return _of_objects(files)
     if is_there:
         with files.lock(LOCK_TIMEOUT):
             records = standing(files)
@@ -138,6 +143,15 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
         removed += _gone(around, before)
     done = tuple(RolledForward(name=record.name, steps=len(record.steps)) for record in records)
     return Recovered(records=done, removed=tuple(removed), foreign=tuple(foreign))
+
+
+def _of_objects(files: ObjectFiles) -> Recovered:
+    """Fences alone: where there is no lock, nobody knows what else the living have staged."""
+    files.require_writable()
+    ended = files.documents.sweep()
+    done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
+    removed = tuple(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count)
+    return Recovered(records=done, removed=removed)
 
 
 def vacuum(
