@@ -351,3 +351,15 @@ def test_a_writer_who_is_suspended_at_any_point_loses_and_doubles_nothing(
             break
     else:
         pytest.fail("it never comes to an end")
+
+
+def test_a_store_that_is_read_only_is_not_even_tidied_up() -> None:
+    store = MemoryStore()
+    nf.create(as_another(store), a_plate(), version="0.5")
+    with suppress(Death):
+        nf.update(door(Dying(store, 5)), c.each_image(counted))
+    left = contents(store)
+    assert any("fenced" in key for key in left)
+    with pytest.raises(nf.StoreError, match="read-only"):
+        nf.update(ObjectStore(store, read_only=True), c.each_image(counted), single_writer=True)
+    assert contents(store) == left

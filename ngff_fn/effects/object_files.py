@@ -185,6 +185,7 @@ class ObjectFiles:
             message = "an object store has no lock, and this commit changes more than documents."
             cure = "Say single_writer=True where nobody else writes, or make it on a disk and copy the store."
             raise UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+        self._writable("")
         self.documents.sweep(old=-math.inf)  # fences name their documents, so these must not be moved
         yield
 
