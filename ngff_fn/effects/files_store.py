@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from zarr import Array, AsyncArray
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
@@ -18,11 +18,13 @@ from ngff_fn.effects.inspected import Inspection, inspection
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.torn import Form, TornError, form_of, refuse_torn, torn
 from ngff_fn.errors import NgffError, Problem, UnsupportedError
+from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 _DOCUMENTS = frozenset({*NODE_DOCUMENTS, ".zmetadata"})
 
+Guard: TypeAlias = Callable[[], None] | None
 _ANY = Form()
 
 
@@ -219,14 +221,6 @@ class BlankStore(FilesStore):
         return [None for _ in byte_ranges]
 
 
-def _form(documents: Mapping[str, bytes]) -> Form:
-    """Zarr knows more arrays than the records do: of others nothing is known."""
-    try:
-        return form_of(decode_array(documents))
-    except NgffError:
-        return _ANY
-
-
 def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
     match byte_range:
         case RangeByteRequest(start, end):
@@ -239,12 +233,13 @@ def _bounds(byte_range: ByteRequest | None) -> tuple[int, int | None]:
             return 0, None
 
 
-def _inspection(documents: Mapping[str, bytes]) -> Inspection | None:
-    """How chunks are looked at; None for arrays of which the records know nothing."""
+def _reading(files: Readable, documents: Mapping[str, bytes], array: ArraySpec | None, guard: Guard) -> FilesStore:
+    """A store for reading one array. Zarr knows more arrays than the records do: of the others nothing is known."""
     try:
-        return inspection(decode_array(documents))
+        known = decode_array(documents) if array is None else array
     except NgffError:
-        return None
+        return FilesStore(files, guard=guard)
+    return FilesStore(files, guard=guard, inspection=inspection(known), form=form_of(known))
 
 
 def zarr_array(
@@ -252,7 +247,8 @@ def zarr_array(
     path: str,
     documents: Mapping[str, bytes],
     *,
-    guard: Callable[[], None] | None = None,
+    array: ArraySpec | None = None,
+    guard: Guard = None,
     read_only: bool = True,
 ) -> Array[Any]:
     """A Zarr array over files, whose documents are known; nothing is read.
@@ -263,6 +259,8 @@ def zarr_array(
         Where its chunks are.
     documents
         ``.zarray`` and ``.zattrs``, or ``zarr.json``.
+    array
+        What the documents say, where that is known already.
     guard
         Is called after every read of a chunk.
     read_only
@@ -273,11 +271,7 @@ def zarr_array(
     UnsupportedError
         Where zarr does not know a codec or data type, or does not take the document.
     """
-    store = (
-        FilesStore(files, guard=guard, inspection=_inspection(documents))
-        if read_only
-        else BlankStore(files, read_only=False)
-    )
+    store = _reading(files, documents, array, guard) if read_only else BlankStore(files, read_only=False)
     try:
         if ".zarray" in documents:
             attributes = json.loads(documents.get(".zattrs", b"{}"))
@@ -285,8 +279,6 @@ def zarr_array(
             metadata: Any = {"filters": None, "order": "C", **known, "attributes": attributes}
         else:
             metadata = json.loads(documents["zarr.json"])
-        if read_only:
-            store.form = _form(documents)
         config: Any = {"order": "C", "write_empty_chunks": False}
         return Array(AsyncArray(metadata=metadata, store_path=StorePath(store, path), config=config))
     except Exception as error:

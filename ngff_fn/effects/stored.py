@@ -112,7 +112,7 @@ class StoredArrays:
                 raise ConflictError(_changed(stored))
             documents = found
             original = None if view.touches(stored.path) else original
-        array = zarr_array(files, stored.path, documents)
+        array = zarr_array(files, stored.path, documents, array=stored.array)
         return Opened(zarr=array, home=files.identity, path=stored.path, original=original)
 
     def writable(self, path: str) -> zarr.Array[Any]:
