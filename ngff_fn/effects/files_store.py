@@ -152,7 +152,12 @@ class FilesStore(Store):
         if self.inspection is None:
             is_document = (start, stop) == (0, None) and key.rpartition("/")[2] in _DOCUMENTS
             return read_document(self.files, key) if is_document else self.files.read(key, start, stop)
-        return self.inspection.read(partial(self.files.read, key), start, stop)
+        read = partial(self.files.read, key)
+        try:
+            return self.inspection.read(read, start, stop)
+        except Exception:  # that a file is not whole says more, where that is why
+            refuse_torn(self.files.identity, key, self.form, read)
+            raise
 
     def _refuse_torn(self, key: str, bounds: tuple[int, int | None], data: bytes | None) -> None:
         if data is None:
