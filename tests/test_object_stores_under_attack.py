@@ -224,8 +224,28 @@ def test_who_may_not_look_above_a_store_opens_it_all_the_same(tmp_path: Path) ->
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         np.testing.assert_array_equal(nf.to_numpy(f"{url}/mine/a%20b.zarr", "0"), PIXELS)
-        with pytest.raises(nf.StoreError, match="403"):
+        with pytest.raises(nf.StoreNotFoundError, match="no right to read it"):
             nf.open_ome_zarr(f"{url}/others/a.zarr")
+        server.shutdown()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_that_forbids_what_is_not_there_is_read_but_for_its_chunks(version: Version, tmp_path: Path) -> None:
+    class Forbidding(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def send_error(self, *_: Any, **__: Any) -> None:
+            super().send_error(403)
+
+    nf.create(tmp_path / "a.zarr", an_image(), version=version)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Forbidding, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/a.zarr"
+        np.testing.assert_array_equal(nf.to_numpy(url, "0"), PIXELS)
+        (tmp_path / "a.zarr" / ("0/0/0/0" if version == "0.4" else "0/c/0/0/0")).unlink()
+        with pytest.raises(nf.StoreError, match="no right"):  # and not fill value
+            nf.to_numpy(url, "0")
         server.shutdown()
 
 

@@ -122,7 +122,7 @@ class FencedDocuments:
     def read(self, path: str) -> tuple[bytes | None, object | None]:
         """A document as readers see it, and something that changes with it."""
         while True:
-            found = self.objects.get(self.key(path))
+            found = self.objects.document(self.key(path))
             name = None if found is None else fenced_by(found.data)
             if found is None or name is None:
                 # Where tags are digests, a document that becomes what it was has its old one: not its old marks.

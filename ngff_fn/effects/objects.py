@@ -82,6 +82,15 @@ class Objects:
         self._remember(key, found)
         return found
 
+    def document(self, key: str) -> Found | None:
+        """As ``get``; over plain HTTP also None where it is refused: servers answer so for what is not there."""
+        try:
+            return self.get(key)
+        except StoreError as error:
+            if self.lists or not is_denial(error.__cause__):
+                raise
+            return None
+
     def read(self, key: str, start: int, stop: int | None) -> bytes | None:
         """A part of an object; a negative start counts from its end."""
         if start < 0 and stop is None:

@@ -234,6 +234,8 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
         raise StoreNotFoundError(Problem(_where(address), f"{message} Open the folder that has one."))
     message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
+    if _where(address).startswith(("http://", "https://")):
+        message = "there is no such store, or no right to read it. See whether the URL is the right one."
     raise StoreNotFoundError(Problem(_where(address), message))
 
 
