@@ -76,12 +76,16 @@ class SentTwice(Objects):
         return result
 
 
-@pytest.mark.parametrize("others", [c.set_extra("note", "x"), c.set_scale(y=0.5)], ids=["the same document", "more"])
+@pytest.mark.parametrize(
+    "others",
+    [c.set_extra("note", "x"), c.set_scale(y=0.5), c.set_extra("note", "x" * 2**20)],
+    ids=["small", "scale", "large"],
+)
 def test_an_own_write_that_others_have_built_on_is_not_done_again(others: Any) -> None:
     store = MemoryStore()
     nf.create(as_another(store), an_image(), version="0.5")
     unlucky = SentTwice(store, lambda key, _: key == "zarr.json")
-    unlucky.between = lambda: [nf.update(as_another(store), others) for _ in range(3)]
+    unlucky.between = lambda: [nf.update(as_another(store), others, c.set_extra("turn", turn)) for turn in range(3)]
     nf.update(door(unlucky), counted)
     assert unlucky.done
     assert counts(store) == [1]
