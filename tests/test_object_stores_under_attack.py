@@ -22,7 +22,9 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects import conditional
 from ngff_fn.effects.failures import said
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found, Objects, objects_at, objects_from, objects_of
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of
 
@@ -387,3 +389,30 @@ def test_a_store_that_is_read_only_is_not_even_tidied_up() -> None:
     with pytest.raises(nf.StoreError, match="read-only"):
         nf.update(ObjectStore(store, read_only=True), c.each_image(counted), single_writer=True)
     assert contents(store) == left
+
+
+@pytest.mark.parametrize("changes", range(12))
+def test_a_group_that_is_made_above_a_store_hides_no_commit(changes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.001)
+    store = MemoryStore()
+
+    def inner(objects: Objects) -> Address:
+        objects.at_once = 1
+        return Address(files=ObjectFiles(objects, "x/a.zarr"), path="")
+
+    def outer() -> Address:
+        return Address(files=ObjectFiles(Objects(store, IDENTITY), "x"), path="a.zarr")
+
+    def seen(address: Address) -> set[int]:
+        root: Any = nf.open_ome_zarr(address).root
+        images: Any = [image for _, image in nf.positions(root)]
+        return {int(image.extra.get("attributes", {}).get("count", 0)) for image in images}
+
+    nf.create(inner(Objects(store, IDENTITY)), a_plate(), version="0.5")
+    with suppress(Death):
+        nf.update(inner(Dying(store, changes)), c.each_image(counted))
+    before = seen(inner(Objects(store, IDENTITY)))
+    obstore.put(store, "x/zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    assert seen(outer()) == before
+    nf.update(outer(), c.each_image(counted))
+    assert seen(outer()) == seen(inner(Objects(store, IDENTITY))) == {before.pop() + 1}
