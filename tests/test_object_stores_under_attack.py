@@ -22,7 +22,9 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects import conditional
 from ngff_fn.effects.failures import said
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found, Objects, objects_at, objects_from, objects_of
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of
 
@@ -76,12 +78,16 @@ class SentTwice(Objects):
         return result
 
 
-@pytest.mark.parametrize("others", [c.set_extra("note", "x"), c.set_scale(y=0.5)], ids=["the same document", "more"])
+@pytest.mark.parametrize(
+    "others",
+    [c.set_extra("note", "x"), c.set_scale(y=0.5), c.set_extra("note", "x" * 2**20)],
+    ids=["small", "scale", "large"],
+)
 def test_an_own_write_that_others_have_built_on_is_not_done_again(others: Any) -> None:
     store = MemoryStore()
     nf.create(as_another(store), an_image(), version="0.5")
     unlucky = SentTwice(store, lambda key, _: key == "zarr.json")
-    unlucky.between = lambda: [nf.update(as_another(store), others) for _ in range(3)]
+    unlucky.between = lambda: [nf.update(as_another(store), others, c.set_extra("turn", turn)) for turn in range(3)]
     nf.update(door(unlucky), counted)
     assert unlucky.done
     assert counts(store) == [1]
@@ -224,8 +230,28 @@ def test_who_may_not_look_above_a_store_opens_it_all_the_same(tmp_path: Path) ->
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         np.testing.assert_array_equal(nf.to_numpy(f"{url}/mine/a%20b.zarr", "0"), PIXELS)
-        with pytest.raises(nf.StoreError, match="403"):
+        with pytest.raises(nf.StoreNotFoundError, match="no right to read it"):
             nf.open_ome_zarr(f"{url}/others/a.zarr")
+        server.shutdown()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_server_that_forbids_what_is_not_there_is_read_but_for_its_chunks(version: Version, tmp_path: Path) -> None:
+    class Forbidding(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def send_error(self, *_: Any, **__: Any) -> None:
+            super().send_error(403)
+
+    nf.create(tmp_path / "a.zarr", an_image(), version=version)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Forbidding, directory=str(tmp_path))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/a.zarr"
+        np.testing.assert_array_equal(nf.to_numpy(url, "0"), PIXELS)
+        (tmp_path / "a.zarr" / ("0/0/0/0" if version == "0.4" else "0/c/0/0/0")).unlink()
+        with pytest.raises(nf.StoreError, match="no right"):  # and not fill value
+            nf.to_numpy(url, "0")
         server.shutdown()
 
 
@@ -363,3 +389,30 @@ def test_a_store_that_is_read_only_is_not_even_tidied_up() -> None:
     with pytest.raises(nf.StoreError, match="read-only"):
         nf.update(ObjectStore(store, read_only=True), c.each_image(counted), single_writer=True)
     assert contents(store) == left
+
+
+@pytest.mark.parametrize("changes", range(12))
+def test_a_group_that_is_made_above_a_store_hides_no_commit(changes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditional, "OLD", 0.001)
+    store = MemoryStore()
+
+    def inner(objects: Objects) -> Address:
+        objects.at_once = 1
+        return Address(files=ObjectFiles(objects, "x/a.zarr"), path="")
+
+    def outer() -> Address:
+        return Address(files=ObjectFiles(Objects(store, IDENTITY), "x"), path="a.zarr")
+
+    def seen(address: Address) -> set[int]:
+        root: Any = nf.open_ome_zarr(address).root
+        images: Any = [image for _, image in nf.positions(root)]
+        return {int(image.extra.get("attributes", {}).get("count", 0)) for image in images}
+
+    nf.create(inner(Objects(store, IDENTITY)), a_plate(), version="0.5")
+    with suppress(Death):
+        nf.update(inner(Dying(store, changes)), c.each_image(counted))
+    before = seen(inner(Objects(store, IDENTITY)))
+    obstore.put(store, "x/zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    assert seen(outer()) == before
+    nf.update(outer(), c.each_image(counted))
+    assert seen(outer()) == seen(inner(Objects(store, IDENTITY))) == {before.pop() + 1}

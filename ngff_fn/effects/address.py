@@ -253,7 +253,8 @@ def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _So
     if home is None:
 
         def has(node: str, name: str) -> bool:
-            return objects.may_have(joined(node, name)) if node != path else objects.tag(joined(node, name)) is not None
+            is_sure = node == path and objects.lists
+            return objects.tag(joined(node, name)) is not None if is_sure else objects.may_have(joined(node, name))
 
         def lists(above: str, below: str) -> bool:
             return any(_says(whole.read(joined(above, name)), below) for name in _LISTS)

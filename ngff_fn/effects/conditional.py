@@ -91,12 +91,13 @@ def unfenced(documents: FencedDocuments, key: str) -> Found | None:
             return found
         if name != waited:
             deadline, waited = time.monotonic() + OLD, name
-        if documents.is_gone(name):
+        holder = documents.elsewhere(key, name) if documents.is_gone(name) else documents
+        if holder is None:
             again = documents.objects.get(documents.key(key))
             if again is not None and found is not None and again.tag == found.tag:
                 return found  # of a commit that did not happen: the next write takes it away
             continue
-        if not documents.settle(name, is_old=time.monotonic() > deadline):
+        if not holder.settle(name, is_old=time.monotonic() > deadline):
             time.sleep(random.uniform(0, pause))
             pause = min(2 * pause, 0.5)
 

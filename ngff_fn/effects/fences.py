@@ -27,7 +27,7 @@ from attrs import evolve, frozen
 from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.errors import Problem, StoreError
-from ngff_fn.records.paths import joined
+from ngff_fn.records.paths import and_above, joined, parent
 
 T = TypeVar("T")
 
@@ -122,12 +122,15 @@ class FencedDocuments:
     def read(self, path: str) -> tuple[bytes | None, object | None]:
         """A document as readers see it, and something that changes with it."""
         while True:
-            found = self.objects.get(self.key(path))
+            found = self.objects.document(self.key(path))
             name = None if found is None else fenced_by(found.data)
             if found is None or name is None:
                 # Where tags are digests, a document that becomes what it was has its old one: not its old marks.
                 return (None, None) if found is None else (found.data, (found.tag, found.marks))
             record = self._record(name)
+            other = self.elsewhere(path, name) if record is None else None
+            if other is not None:
+                return other.read(self.key(path)[len(other.root) :].strip("/"))
             if record is not None and record[0].state == "commit":
                 change = next((each for each in record[0].changes if each.key == path), None)
                 if change is not None:
@@ -156,6 +159,13 @@ class FencedDocuments:
     def is_gone(self, name: str) -> bool:
         """Whether there is no record of a name."""
         return self._record(name) is None
+
+    def elsewhere(self, path: str, name: str) -> FencedDocuments | None:
+        """Those that a fence is of, if not these: a group may have been made above a store while it stood."""
+        for root in (*and_above(parent(self.key(path))), ""):
+            if root != self.root and self.objects.may_have(joined(root, FENCED, f"{name}.json")):
+                return FencedDocuments(self.objects, root)
+        return None
 
     # --- the protocol
 

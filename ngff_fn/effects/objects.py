@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 from uuid import uuid4
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.failures import is_denial, said, without_user
@@ -81,6 +81,15 @@ class Objects:
         found = self._asked(key, got)
         self._remember(key, found)
         return found
+
+    def document(self, key: str) -> Found | None:
+        """As ``get``; over plain HTTP also None where it is refused: servers answer so for what is not there."""
+        try:
+            return self.get(key)
+        except StoreError as error:
+            if self.lists or not is_denial(error.__cause__):
+                raise
+            return None
 
     def read(self, key: str, start: int, stop: int | None) -> bytes | None:
         """A part of an object; a negative start counts from its end."""
@@ -275,8 +284,8 @@ class Objects:
     def _remember(self, key: str, found: Found | None) -> None:
         with self._mutex:
             self._recent.pop(key, None)
-            if found is not None and len(found.data) < 2**20:
-                self._recent[key] = found
+            if found is not None:  # of what is large only the tag and the marks
+                self._recent[key] = found if len(found.data) < 2**20 else evolve(found, data=b"")
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
 

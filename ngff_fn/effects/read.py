@@ -237,6 +237,8 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         cure = f"Open {joined(address.files.identity, groups[0])}." if groups else "Open the folder that has one."
         raise StoreNotFoundError(Problem(_where(address), f"{message} {cure}"))
     message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
+    if _where(address).startswith(("http://", "https://")):
+        message = "there is no such store, or no right to read it. See whether the URL is the right one."
     raise StoreNotFoundError(Problem(_where(address), message))
 
 
