@@ -10,14 +10,12 @@ from uuid import uuid4
 
 from ngff_fn.effects.exclusive import hold_alone, is_held_alone
 from ngff_fn.effects.fences import FencedDocuments
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects import Objects, is_document
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import Problem, StoreError, StoreNotFoundError, UnsupportedError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
-
-_DOCUMENTS = {*NODE_DOCUMENTS, ".zmetadata"}
 
 
 class ObjectFiles:
@@ -60,7 +58,7 @@ class ObjectFiles:
 
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes of an object, or a part of them; a document as readers see it."""
-        if _is_document(key):
+        if is_document(key):
             text = self.documents.read(key)[0]
             return text if text is None or (start == 0 and stop is None) else text[start:stop]
         if start == 0 and stop is None:
@@ -72,20 +70,20 @@ class ObjectFiles:
 
     def get(self, key: str) -> tuple[bytes | None, object | None]:
         """The bytes of an object and the signature that it had then."""
-        if _is_document(key):
+        if is_document(key):
             return self.documents.read(key)
         found = self.objects.get(self._key(key))
         return (None, None) if found is None else (found.data, found.tag)
 
     def signature(self, key: str) -> object | None:
         """The tag of an object; that of a document changes with what it says."""
-        if _is_document(key):
+        if is_document(key):
             return self.documents.read(key)[1]
         return self.objects.tag(self._key(key)) if key or self.root else None
 
     def exists(self, path: str) -> bool:
         """Whether there is an object, or something below the path; without listings, whether there is a node."""
-        if _is_document(path):
+        if is_document(path):
             return self.signature(path) is not None
         if not self.objects.lists:
             return path != WORKSHOP and bool(self.names(path))
@@ -153,7 +151,7 @@ class ObjectFiles:
     def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:  # noqa: ARG002 — there are no links
         """An object with the bytes of another; nothing where there is none."""
         self._writable(key)
-        if isinstance(source, ObjectFiles) and source.objects is self.objects and not _is_document(source_key):
+        if isinstance(source, ObjectFiles) and source.objects is self.objects and not is_document(source_key):
             self.objects.copy(source._key(source_key), self._key(key))  # noqa: SLF001 — of the same class
             return
         data = source.read(source_key)
@@ -219,13 +217,9 @@ class ObjectFiles:
             raise StoreError(Problem(joined(self.identity, key), "the store is read-only. Open it for writing."))
 
 
-def _is_document(key: str) -> bool:
-    return key.rpartition("/")[2] in _DOCUMENTS
-
-
 def _documents_last(keys: list[str]) -> list[str]:
     """Chunks before the documents that make them visible, those of inner nodes before the outer ones."""
-    return sorted(keys, key=lambda key: (_is_document(key), -key.count("/"), key))
+    return sorted(keys, key=lambda key: (is_document(key), -key.count("/"), key))
 
 
 def _again(objects: Objects, root: str, read_only: bool, is_alone: bool) -> ObjectFiles:  # noqa: FBT001 — for pickle

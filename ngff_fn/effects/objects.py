@@ -17,6 +17,7 @@ from ngff_fn.effects.extras import imported
 from ngff_fn.effects.failures import is_denial, said, without_user
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 T = TypeVar("T")
 
@@ -26,8 +27,17 @@ _RETRIES: Any = {"retry_timeout": timedelta(seconds=60)}
 """Of stores that are made of a URL: obstore itself would ask a server that does not answer for three minutes."""
 _MARKS = 24
 """So many of them are kept: a commit that is in doubt is looked for among those that came after it."""
+_LARGE = 2**18
 _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
+
+
+_DOCUMENTS = {*NODE_DOCUMENTS, ".zmetadata"}
+
+
+def is_document(key: str) -> bool:
+    """Whether an object is metadata, by its name."""
+    return key.rpartition("/")[2] in _DOCUMENTS
 
 
 @frozen
@@ -284,8 +294,9 @@ class Objects:
     def _remember(self, key: str, found: Found | None) -> None:
         with self._mutex:
             self._recent.pop(key, None)
-            if found is not None:  # of what is large only the tag and the marks
-                self._recent[key] = found if len(found.data) < 2**20 else evolve(found, data=b"")
+            if found is not None:  # of chunks, and of what is large, only the tag and the marks
+                is_kept = is_document(key) and len(found.data) < _LARGE
+                self._recent[key] = found if is_kept else evolve(found, data=b"")
             if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
 
