@@ -13,6 +13,8 @@ from ngff_fn.effects.memory import MemoryFiles
 from ngff_fn.effects.record import RECORDS, STAGE, Record
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import carry_out
+from ngff_fn.errors import Problem
+from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import joined
 
 Fault = Callable[[], AbstractContextManager[Any]]
@@ -93,9 +95,9 @@ def leaving_what_was_staged() -> Iterator[None]:
 def removing_the_record_first() -> Iterator[None]:
     """The record goes before its steps are taken."""
 
-    def early(files: Files, record: Record, **options: Any) -> None:
+    def early(files: Files, record: Record, **options: Any) -> list[Problem]:
         files.remove(joined(RECORDS, record.name))
-        carry_out(files, record, **options)
+        return carry_out(files, record, **options)
 
     with patch.object(moment, "carry_out", early), patch.object(transaction, "carry_out", early):
         yield
@@ -104,8 +106,8 @@ def removing_the_record_first() -> Iterator[None]:
 def written_in_place() -> AbstractContextManager[Any]:
     """The one document is taken away and written anew under its own name."""
 
-    def replace(files: Files, key: str, text: bytes, *, durable: bool) -> str:
-        files.write(key, text)
+    def replace(files: Files, key: str, put: PutDocument, *, durable: bool) -> str:
+        files.write(key, put.text)
         if durable:
             files.sync([key, key.rpartition("/")[0]])
         return key
