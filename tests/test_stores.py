@@ -316,12 +316,6 @@ def test_a_memory_that_is_gone_is_said_to_be() -> None:
         files_of(identity)
 
 
-@pytest.mark.parametrize("store", ["https://example.org/a.zarr", "s3://bucket/a.zarr"])
-def test_kinds_of_store_that_come_later_are_refused_by_name(store: str) -> None:
-    with pytest.raises(UnsupportedError, match="not supported yet"):
-        address_of(store)
-
-
 def test_other_zarr_stores_are_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="LoggingStore is not supported yet"):
         address_of(LoggingStore(MemoryStore()))
