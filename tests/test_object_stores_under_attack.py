@@ -22,8 +22,9 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects import conditional
 from ngff_fn.effects.failures import said
+from ngff_fn.effects.identities import objects_at, objects_from, objects_of
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Found, Objects, objects_at, objects_from, objects_of
+from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of

@@ -164,8 +164,8 @@ def files_of(identity: str) -> Files:
             raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
         return MemoryFiles(memory, root)
     if is_remote(identity):
+        from ngff_fn.effects.identities import objects_at
         from ngff_fn.effects.object_files import ObjectFiles
-        from ngff_fn.effects.objects import objects_at
 
         return ObjectFiles(*objects_at(identity))
     if not identity:
@@ -225,7 +225,7 @@ _OF_OBSTORE = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", 
 def _from_url(url: str) -> tuple[Objects, str]:
     """By obstore as far as it goes; what is left, and chains such as ``zip://…::``, is for fsspec."""
     if url.partition("://")[0].lower() in _OF_OBSTORE and "::" not in url:
-        from ngff_fn.effects.objects import objects_from
+        from ngff_fn.effects.identities import objects_from
 
         return objects_from(url)
     from ngff_fn.effects.fsspec_objects import fsspec_objects_from
@@ -234,7 +234,7 @@ def _from_url(url: str) -> tuple[Objects, str]:
 
 
 def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:
-    from ngff_fn.effects.objects import objects_of
+    from ngff_fn.effects.identities import objects_of
 
     if _kind(store) == "LocalStore":
         return _local_address(os.fspath(store.prefix or "/"), path, read_only=read_only, sought=sought)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.failures import said
-from ngff_fn.effects.objects import Found, Objects, known
+from ngff_fn.effects.identities import known
+from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
 
