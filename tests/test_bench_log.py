@@ -16,6 +16,7 @@ from tests.bench.changes import (
     Keys,
     Link,
     MakeDirectory,
+    Overwrite,
     RemoveDirectory,
     Rename,
     Unlink,
@@ -41,6 +42,20 @@ def left_by(noted: Log, *, at_end: bool = True) -> list[dict[str, bytes]]:
 def test_a_program_that_dies_leaves_every_prefix_also_a_file_without_its_bytes() -> None:
     noted = log_of(Write("a", b"12"), Rename("a", "b"), Unlink("b"))
     assert [left.contents() for left in noted.states()] == [{}, {"a": b""}, {"a": b"12"}, {"b": b"12"}, {}]
+
+
+def test_a_program_that_writes_in_place_leaves_what_was_there_or_what_it_wrote() -> None:
+    start = log_of(Write("a", b"old")).now
+    noted = log_of(Overwrite("a", b""), Overwrite("a", b"new"), start=start)
+    assert [left.contents() for left in noted.states()] == [{"a": b"old"}, {"a": b""}, {"a": b"new"}]
+
+
+def test_a_change_that_cannot_have_been_made_is_not_noted() -> None:
+    noted = log_of(Write("a", b"1"))
+    with pytest.raises(KeyError):
+        noted.note(Write("not there/b", b"2"))
+    assert noted.changes == [Write("a", b"1")]
+    assert noted.now.contents() == {"a": b"1"}
 
 
 def test_a_name_may_be_durable_while_the_bytes_are_not() -> None:

@@ -11,7 +11,8 @@ directories, and is durable once the directory of its (last) new name was flushe
 durable and not its name. Nothing else is in any order.
 
 ``changes``, ``tree``, ``log`` and ``turns`` know nothing of this library: whoever notes the changes of another can use
-them. ``stores`` says how to note ours; a kind of store that is added there is tried with every kind of commit.
+them, and ``traced`` notes those of any program, by its system calls (``benchmarks.crashes``). ``stores`` says how to
+note ours; a kind of store that is added there is tried with every kind of commit.
 
 ``python -m tests.bench`` prints the table of commits, stores and points; ``--all``: without sampling. ``pytest`` runs
 the sample; ``NGFF_FN_BENCH_ALL=1 pytest tests/test_bench*.py`` all of it, with a million schedules. By default a

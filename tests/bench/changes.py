@@ -19,6 +19,14 @@ class Write:
 
 
 @frozen
+class Overwrite:
+    """A file that is there has these bytes from now on, all of them."""
+
+    path: str
+    data: bytes
+
+
+@frozen
 class MakeDirectory:
     path: str
 
@@ -78,5 +86,5 @@ class FlushAll:
 
 
 Change: TypeAlias = (
-    Write | MakeDirectory | Link | Rename | Exchange | Unlink | RemoveDirectory | Keys | Flush | FlushAll
+    Write | Overwrite | MakeDirectory | Link | Rename | Exchange | Unlink | RemoveDirectory | Keys | Flush | FlushAll
 )

@@ -16,6 +16,7 @@ from tests.bench.changes import (
     Keys,
     Link,
     MakeDirectory,
+    Overwrite,
     RemoveDirectory,
     Rename,
     Unlink,
@@ -41,9 +42,10 @@ class Log:
     _inodes: list[int] = Factory(lambda self: [max([*self.start.files, *self.start.directories])], takes_self=True)
 
     def note(self, change: Change) -> None:
-        """A change has just been made."""
+        """A change has just been made; a KeyError, and nothing is noted, where it could not have been."""
+        effects = self._effects_of(change)
         self.changes.append(change)
-        for effect in self._effects_of(change):
+        for effect in effects:
             self.effects.append(effect)
             self.now.apply(effect)
 
@@ -52,6 +54,8 @@ class Log:
             case Write(path=path, data=data):
                 new = self._new_file()
                 return [self._names((path, new)), Bytes(new, data)]
+            case Overwrite(path=path, data=data):
+                return [Bytes(self.now.at(path), data)]
             case MakeDirectory(path=path):
                 new = self._new()
                 self.now.directories[new] = {}
