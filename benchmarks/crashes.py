@@ -15,8 +15,8 @@ At each point the store is read, by one rule for all:
   document at its root that describes an image or a plate, or that is torn, whatever else there is.
 * **wrong**: it is read without an error, and is something else: a level that is missing, a channel that only the list
   or only the pixels have, zeros for pixels, chunks of both images.
-* **unreadable**: reading it, or a level that it lists, is an error, also because nothing is left. A store that was there
-  before is worth more than a new one, which can be written again: the sums below the table keep these two apart.
+* **unreadable**: reading it, or a level that it lists, is an error, also because nothing is left. A new store can be
+  written again, one that was there before perhaps not: the sums below the table keep these two apart.
 
 It is read in two ways, each a column: by the library that wrote it (``benchmarks.writers``), and by those who know
 nothing of any of them: the metadata by ome-zarr-models, which checks them by the specification, every array that they
