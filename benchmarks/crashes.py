@@ -4,7 +4,7 @@
 
 Needs the extra ``peers`` (Python 3.12 or newer), and strace (Linux). Each operation is run once, in a process of its
 own, on a real local directory, and every system call that changes that directory is noted: it does not matter whether a
-library writes through zarr-python, through ``shutil``, or on threads of C++ (``tests.bench.traced``). A *point* is the
+library writes through zarr-python, through ``shutil``, or in C++ or Rust (``tests.bench.traced``). A *point* is the
 moment after one of them, and the one before the first: what the process leaves that is killed there. All of them are
 tried. What a kill in the middle of one call leaves, or a power cut, is not.
 

@@ -1,9 +1,9 @@
 """What ``benchmarks.crashes`` tries: operations of other libraries, as they are released, ours beside them; readers.
 
 Every library is called as its documentation does, with the settings that it has if nothing is said (iohub writes by
-zarr-python, yaozarrs by tensorstore, which the extra ``peers`` has), but for small chunks, so that there are several,
-and a filter of ngff-zarr that is quick. Each edit of ours begins with the store that the other library made. Images
-are of 1 x 2 x 4 x 16 x 16 elements, none of them the fill value.
+zarr-python and the codecs of zarrs, yaozarrs by tensorstore, both of which come with the extra ``peers``), but for
+small chunks, so that there are several, and a filter of ngff-zarr that is quick. Each edit of ours begins with the
+store that the other library made. Images are of 1 x 2 x 4 x 16 x 16 elements, none of them the fill value.
 """
 
 from __future__ import annotations
