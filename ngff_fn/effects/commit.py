@@ -15,6 +15,7 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.conditional import by_conditions, create_in_place
 from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
+from ngff_fn.effects.fenced_commit import by_fences
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
@@ -175,8 +176,8 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     if isinstance(files, ObjectFiles):
         if is_new:
             return create_in_place(work, files)
-        if only_documents(work.plan) and not files.is_alone:
-            return by_conditions(work, files)
+        if not files.is_alone:
+            return by_conditions(work, files) if only_documents(work.plan) else by_fences(work, files)
     elif is_new:
         return create_new(work)
     else:
