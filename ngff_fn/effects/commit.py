@@ -117,14 +117,16 @@ def commit(
     durability
         ``power``: once this returns, the commit survives a power cut; ``process``: it survives the process.
     atomic_pixels
-        False: chunks of arrays that keep their shape are put in place one by one, each whole, before the moment.
+        False: chunks of arrays that keep their shape are put in place one by one, each whole, before the moment; not in
+        object stores, where all of them are seen at once anyway.
     single_writer
         No lock is asked for: no other program writes.
 
     Raises
     ------
     ConflictError
-        Another writer came first; nothing was written. ``update`` runs the edits again.
+        Another writer came first; nothing was written. ``update`` runs the edits again. In an object store also where
+        others have been making pixels of the same image for 90 seconds and still are.
     ForeignWriteError
         The commit has happened, and another program, which asks for no lock, wrote one of the documents between their
         being compared and their being replaced: its text is kept, in a file that the error names. ``update`` does not

@@ -22,7 +22,7 @@ from ngff_fn.records.snapshot import NODE_DOCUMENTS
 class ObjectFiles:
     """The objects below ``root`` as a tree of files; directories are there while something is in them.
 
-    There is no lock: commits of documents go through conditions (``documents``), all others need ``single_writer``.
+    There is no lock: commits go through conditions (``documents``), or have been promised a single writer.
     """
 
     def __init__(self, objects: Objects, root: str = "", *, read_only: bool = False, is_alone: bool = False) -> None:
@@ -167,9 +167,8 @@ class ObjectFiles:
     def lock(self, timeout: float) -> Iterator[None]:  # noqa: ARG002 — nobody waits
         """For the only writer, who ends what others have left; else refused, as there is no lock."""
         if not self.is_alone:
-            message = "an object store has no lock, and this commit changes more than documents."
-            cure = "Say single_writer=True where nobody else writes, or make it on a disk and copy the store."
-            raise UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+            message = "an object store has no lock. Say single_writer=True where nobody else writes."
+            raise UnsupportedError(Problem(self.identity, message))
         self._writable("")
         self.documents.sweep(old=-math.inf)  # fences name their documents, so these must not be moved
         yield
