@@ -10,7 +10,9 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from ngff_fn.effects.fences import FENCED, Change, FencedDocuments, Fences, fence, fenced_by, new_record, split
+from ngff_fn.effects.fenced import FENCED, Change, Fences, fence, fenced_by, new_record, split
+from ngff_fn.effects.fences import FencedDocuments
+from ngff_fn.effects.leases import Watch
 from ngff_fn.effects.objects import Objects
 from ngff_fn.errors import StoreError
 from tests.objects import IDENTITY, Death, Dying, InTurns, Turns, Unsure, contents, copied, keys_of
@@ -43,7 +45,7 @@ def end_fences(docs: FencedDocuments) -> None:
     for key in KEYS:
         found = docs.objects.get(key)
         if found is not None and (name := fenced_by(found.data)) is not None:
-            docs.settle(name, is_old=True)
+            docs.settle(name, Watch(), -1)
 
 
 def settle(docs: FencedDocuments) -> None:
@@ -138,8 +140,8 @@ def test_a_young_commit_of_another_is_not_ended() -> None:
         increment(documents(Dying(store, 2)))
     name = fenced_by(contents(store)[KEYS[0]])
     assert name is not None
-    assert not as_another(store).settle(name, is_old=False)
-    assert as_another(store).settle(name, is_old=True)
+    assert not as_another(store).settle(name, Watch(), 10)
+    assert as_another(store).settle(name, Watch(), -1)
 
 
 def test_a_writer_who_was_taken_for_dead_does_not_commit() -> None:

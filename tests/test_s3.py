@@ -83,10 +83,19 @@ def count_of(image: Any) -> int:
     return int(image.extra.get("attributes", {}).get("count", 0))
 
 
-def write(place: tuple[str, str], times: int, *, many: bool) -> None:
-    edit = c.each_image(counted) if many else counted
+def painted(image: Any) -> Any:
+    """One more, in the attributes and in every pixel."""
+    count = count_of(image) + 1
+    image = nf.set_region(image, "0", ((0, 4), (0, 4)), np.full((4, 4), count, "uint8"))
+    return nf.set_extra(image, "count", count)
+
+
+EDITS = {"one document": counted, "several": c.each_image(counted), "pixels": painted}
+
+
+def write(place: tuple[str, str], times: int, what: str) -> None:
     for _ in range(times):
-        nf.update(store_at(place), edit)
+        nf.update(store_at(place), EDITS[what], timeout=120)
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -99,17 +108,22 @@ def test_an_image_makes_the_round_trip(place: tuple[str, str], version: Any) -> 
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(nf.to_dask(store, "0"))).compute(), PIXELS)  # noqa: S301
     np.testing.assert_array_equal(zarr.open_array(ObjectStore(store), path="0", mode="r")[...], PIXELS)
     np.testing.assert_array_equal(nf.to_numpy(store_at(place, ""), "images/cells.zarr/0"), PIXELS)
-    nf.update(store, c.add_channel("new", data=PIXELS[0]), single_writer=True)
+    nf.update(store, c.add_channel("new", data=PIXELS[0]))
     np.testing.assert_array_equal(nf.to_numpy(store, "0")[2], PIXELS[0])
+    nf.update(store, c.remove_channel("DAPI"), c.crop(y=(4, 12)))
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), np.stack([PIXELS[1], PIXELS[0]])[:, 4:12])
+    nf.update(store, c.remove_channel("GFP"), single_writer=True)
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), PIXELS[:1, 4:12])
 
 
-@pytest.mark.parametrize(("many", "times"), [(False, 50), (True, 12)], ids=["one document", "several"])
-def test_four_processes_lose_no_update(place: tuple[str, str], many: bool, times: int) -> None:
+@pytest.mark.parametrize(("what", "times"), [("one document", 50), ("several", 12), ("pixels", 8)])
+def test_four_processes_lose_no_update(place: tuple[str, str], what: str, times: int) -> None:
     image = nf.image_from(np.zeros((4, 4), "uint8"), axes="yx")
+    many = what == "several"
     root = nf.plate_from_positions({f"A/{column}/0": image for column in (1, 2, 3)}) if many else image
     nf.create(store_at(place), root, version="0.5")
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=write, args=(place, times), kwargs={"many": many}) for _ in range(4)]
+    processes = [context.Process(target=write, args=(place, times, what)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
@@ -118,3 +132,5 @@ def test_four_processes_lose_no_update(place: tuple[str, str], many: bool, times
     found: Any = nf.open_ome_zarr(store_at(place)).root
     images = [image for _, image in nf.positions(found)] if many else [found]
     assert [count_of(image) for image in images] == [4 * times] * len(images)
+    if what == "pixels":
+        assert np.unique(nf.to_numpy(store_at(place), "0")).tolist() == [4 * times]

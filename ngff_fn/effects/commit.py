@@ -15,6 +15,7 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.conditional import by_conditions, create_in_place
 from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
+from ngff_fn.effects.fenced_commit import by_fences
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
@@ -116,14 +117,16 @@ def commit(
     durability
         ``power``: once this returns, the commit survives a power cut; ``process``: it survives the process.
     atomic_pixels
-        False: chunks of arrays that keep their shape are put in place one by one, each whole, before the moment.
+        False: chunks of arrays that keep their shape are put in place one by one, each whole, before the moment; not in
+        object stores, where all of them are seen at once anyway.
     single_writer
         No lock is asked for: no other program writes.
 
     Raises
     ------
     ConflictError
-        Another writer came first; nothing was written. ``update`` runs the edits again.
+        Another writer came first; nothing was written. ``update`` runs the edits again. In an object store also where
+        others have been making pixels of the same image for 90 seconds and still are.
     ForeignWriteError
         The commit has happened, and another program, which asks for no lock, wrote one of the documents between their
         being compared and their being replaced: its text is kept, in a file that the error names. ``update`` does not
@@ -175,8 +178,8 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     if isinstance(files, ObjectFiles):
         if is_new:
             return create_in_place(work, files)
-        if only_documents(work.plan) and not files.is_alone:
-            return by_conditions(work, files)
+        if not files.is_alone:
+            return by_conditions(work, files) if only_documents(work.plan) else by_fences(work, files)
     elif is_new:
         return create_new(work)
     else:

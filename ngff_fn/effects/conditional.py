@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import random
-import time
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from uuid import uuid4
 
-from ngff_fn.effects.fences import Change, FencedDocuments, fenced_by, new_record, split
+from ngff_fn.effects.fenced import Change, fenced_by, new_record, split
+from ngff_fn.effects.fences import FencedDocuments
+from ngff_fn.effects.leases import Watch, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
-from ngff_fn.plan.operations import CreateNode, PutDocument
-from ngff_fn.records.paths import joined
+from ngff_fn.plan.operations import CreateNode, MoveNode, PutDocument
+from ngff_fn.records.paths import is_within, joined
 
 OLD = 10.0
 """Seconds after which a commit that somebody else prepares is ended; that is never wrong, only unkind."""
+
+WAIT = 90.0
+"""Seconds for which a commit waits for others that go on."""
 
 _CLAIM = f"{WORKSHOP}/creating"
 
@@ -31,10 +35,11 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
     ConflictError
         Where another writer came first.
     """
-    changes = _changes(work)
+    changes = changes_of(work)
     files.require_writable()
     files.objects.require_conditions(files.documents.key(WORKSHOP))
-    tags = _compared(work, files.documents, {change.key for change in changes})
+    found = compared(work, files, {change.key for change in changes})
+    tags = {key: None if each is None else each.tag for key, each in found.items()}
     if len(changes) == 1:
         (change,) = changes
         tag = files.objects.put_if(files.documents.key(change.key), change.text, tags[change.key], uuid4().hex)
@@ -44,12 +49,15 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
         record = new_record(changes)
         done, moment = files.documents.commit(record, tags), record.name
     if not done:
-        raise _overtaken([change.key for change in changes])
+        raise overtaken([change.key for change in changes])
     return moment
 
 
-def _changes(work: Work) -> list[Change]:
-    puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
+def changes_of(work: Work) -> list[Change]:
+    """The documents that a plan replaces where they are, and those above it."""
+    moved = [operation.target for operation in work.plan.operations if isinstance(operation, MoveNode)]
+    every = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
+    puts = [put for put in every if not any(is_within(put.key, target) for target in moved)]
     changes = [Change(key=joined(work.address.path, put.key), before=put.before, text=put.text) for put in puts]
     above = [
         Change(key=put.key, before=put.before, text=put.text) for put in work.above if isinstance(put.before, bytes)
@@ -57,22 +65,29 @@ def _changes(work: Work) -> list[Change]:
     return [*changes, *above]
 
 
-def _compared(work: Work, documents: FencedDocuments, changing: set[str]) -> dict[str, str | None]:
-    """The tags of the documents that are compared, all of them what the plan says they were."""
+def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozenset()) -> dict[str, Found | None]:
+    """The documents that a plan compares, all of them what it says they were; of those that are ``changing`` what was
+    just read will do, as their replacement is conditional.
+
+    Raises
+    ------
+    ConflictError
+        Naming those that have changed.
+    StoreError
+        Where they have since a single writer was interrupted.
+    """
     expected = {joined(work.address.path, key): text for key, text in work.plan.compare}
-    expected |= {change.key: change.before for change in _changes(work)}
-    tags: dict[str, str | None] = {}
-    changed: list[str] = []
+    expected |= {change.key: change.before for change in changes_of(work)}
+    found: dict[str, Found | None] = {}
     for key, text in expected.items():
-        found = _remembered(documents, key, text) if key in changing else None
-        if found is None:
-            found = unfenced(documents, key)
-        if (None if found is None else split(found.data)) != text:
-            changed.append(key)
-        tags[key] = None if found is None else found.tag
+        found[key] = _remembered(files.documents, key, text) if key in changing else None
+        if found[key] is None:
+            found[key] = unfenced(files.documents, key)
+    changed = [key for key, each in found.items() if (None if each is None else split(each.data)) != expected[key]]
     if changed:
-        raise _overtaken(changed)
-    return tags
+        files.refuse_interrupted()
+        raise overtaken(changed)
+    return found
 
 
 def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Found | None:
@@ -82,27 +97,33 @@ def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Fou
 
 
 def unfenced(documents: FencedDocuments, key: str) -> Found | None:
-    """A document once no other commit has a fence on it, but perhaps one that never happens."""
-    deadline, pause, waited = time.monotonic() + OLD, 0.01, ""
+    """A document once no other commit has a fence on it, but perhaps one that never happens.
+
+    Raises
+    ------
+    ConflictError
+        Where somebody has been making pixels for long, and still is.
+    """
+    watch, deadline = Watch(), now() + WAIT
     while True:
         found = documents.objects.get(documents.key(key))
         name = None if found is None else fenced_by(found.data)
         if name is None:
             return found
-        if name != waited:
-            deadline, waited = time.monotonic() + OLD, name
         holder = documents.elsewhere(key, name) if documents.is_gone(name) else documents
         if holder is None:
             again = documents.objects.get(documents.key(key))
             if again is not None and found is not None and again.tag == found.tag:
                 return found  # of a commit that did not happen: the next write takes it away
-            continue
-        if not holder.settle(name, is_old=time.monotonic() > deadline):
-            time.sleep(random.uniform(0, pause))
-            pause = min(2 * pause, 0.5)
+        elif not holder.settle(name, watch, OLD):
+            if now() > deadline:
+                message = "another writer is making pixels that depend on it. Wait until that commit has ended."
+                raise ConflictError(Problem(joined(documents.objects.identity, documents.key(key)), message))
+            watch.pause()
 
 
-def _overtaken(keys: list[str]) -> ConflictError:
+def overtaken(keys: list[str]) -> ConflictError:
+    """Another writer came first."""
     cure = "Open the store again and run the edits on its new value, as update() does."
     return ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in keys))
 

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve, frozen
 
 from ngff_fn.effects.carry import beside
-from ngff_fn.effects.record import WORKSHOP, Put, standing
+from ngff_fn.effects.record import WORKSHOP, Put
 from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.staging import Work
+from ngff_fn.effects.standing import standing
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.transaction import refuse_unwritable
 from ngff_fn.effects.view import View

@@ -14,97 +14,25 @@ one of a commit that did not happen: a record goes only when all of its fences a
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
-from uuid import UUID, uuid4
+from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from ngff_fn.effects import fenced_steps, leases
+from ngff_fn.effects.fenced import FENCED, Change, Fences, State, fence, fenced_by, record_from, split
+from ngff_fn.effects.leases import Lease, LostError, Watch
 from ngff_fn.effects.objects import Found, Objects
-from ngff_fn.effects.record import WORKSHOP
+from ngff_fn.effects.record import STAGE
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.paths import and_above, joined, parent
 
 T = TypeVar("T")
 
-FENCED = f"{WORKSHOP}/fenced"
-_FENCE = re.compile(rb"\n([ \t]{128})\n\Z")
-_FORMAT = 1
-
 ABANDONED = 3600.0
 """Seconds after which whoever passes by ends a commit that is still being prepared."""
-
-State = Literal["prepare", "commit", "abort"]
-
-
-def fence(text: bytes, name: str) -> bytes:
-    """A document with the name of a record as white space behind it.
-
-    >>> fenced_by(fence(b"{}", "00000000000000000000000000000007")), split(fence(b"{}", "0" * 32))
-    ('00000000000000000000000000000007', b'{}')
-    """
-    bits = f"{UUID(name).int:0128b}".encode()
-    return text + b"\n" + bits.replace(b"0", b" ").replace(b"1", b"\t") + b"\n"
-
-
-def fenced_by(text: bytes) -> str | None:
-    """The record whose fence stands at the end of a document; None where none does."""
-    match = _FENCE.search(text)
-    if match is None:
-        return None
-    bits = match[1].replace(b" ", b"0").replace(b"\t", b"1")
-    return UUID(int=int(bits, 2)).hex
-
-
-def split(text: bytes) -> bytes:
-    """A document without its fence."""
-    match = _FENCE.search(text)
-    return text if match is None else text[: match.start()]
-
-
-@frozen(kw_only=True)
-class Change:
-    """A document that becomes another; ``before`` is None where there is none yet."""
-
-    key: str
-    before: bytes | None
-    text: bytes
-
-    @property
-    def fenced(self) -> bytes:
-        """What the fence is put behind: where there is no document, an empty one says as much."""
-        return b"{}" if self.before is None else self.before
-
-
-@frozen(kw_only=True)
-class Fences:
-    """A record as it was read, or is written."""
-
-    name: str
-    state: State
-    changes: tuple[Change, ...]
-
-    def as_bytes(self) -> bytes:
-        """The record as an object; the mark makes it like no other."""
-        changes = [
-            {
-                "key": each.key,
-                "before": None if each.before is None else each.before.decode(),
-                "text": each.text.decode(),
-            }
-            for each in self.changes
-        ]
-        content = {"format": _FORMAT, "state": self.state, "mark": uuid4().hex, "changes": changes}
-        return json.dumps(content).encode()
-
-
-def new_record(changes: Iterable[Change]) -> Fences:
-    """A record that is about to be written."""
-    return Fences(name=uuid4().hex, state="prepare", changes=tuple(changes))
 
 
 class FencedDocuments:
@@ -131,10 +59,12 @@ class FencedDocuments:
             other = self.elsewhere(path, name) if record is None else None
             if other is not None:
                 return other.read(self.key(path)[len(other.root) :].strip("/"))
-            if record is not None and record[0].state == "commit":
-                change = next((each for each in record[0].changes if each.key == path), None)
-                if change is not None:
+            change = None if record is None else record[0].of(path)
+            if record is not None and change is not None:
+                if record[0].state == "commit":
                     return change.text, (found.tag, "commit")
+                if change.before is None:
+                    return None, None
             if record is not None or self._is_same(path, found):
                 return split(found.data), (found.tag, "prepare")
 
@@ -150,7 +80,7 @@ class FencedDocuments:
         if found is None:
             return None
         try:
-            return _from_bytes(name, found.data), found.tag
+            return record_from(name, found.data), found.tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
             message = f"this record of a commit cannot be understood ({error}). {cure}"
@@ -267,13 +197,93 @@ class FencedDocuments:
         with ThreadPoolExecutor(self.objects.at_once) as pool:
             return list(pool.map(act, changes))
 
-    def sweep(self, old: float = ABANDONED) -> dict[str, int]:
+    def committed(self) -> list[Fences]:
+        """The commits with pixels or nodes that have happened and are being carried out."""
+        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.objects.keys(self.key(FENCED)))
+        records = [found[0] for name in sorted(names) if (found := self._record(name)) is not None]
+        return [record for record in records if record.steps]
+
+    # --- with pixels or nodes
+
+    def begin(self, record: Fences, tags: dict[str, str | None]) -> Lease | None:
+        """A record and all of its fences; None, and nothing is left, where a document no longer has its tag."""
+        key = self._at(record.name)
+        said = self.objects.put_if(key, record.as_bytes(), None)
+        if said is None:
+            return None
+        lease = Lease(self.objects, key, record, said)
+        try:
+            if self._fence_all(record, tags) is not None:
+                return lease
+        except BaseException:
+            self.give_up(lease)
+            raise
+        self.give_up(lease)
+        return None
+
+    def more(self, lease: Lease, record: Fences, tags: dict[str, str | None]) -> bool:
+        """The record has more changes, which get their fences."""
+        added = tuple(change for change in record.changes if lease.record.of(change.key) is None)
+        return lease.write(record) and (not added or self._fence_all(evolve(record, changes=added), tags) is not None)
+
+    def give_up(self, lease: Lease) -> bool:
+        """A commit that one has begun does not happen; False where another has ended it: one's own late traces go."""
+        if lease.say("abort"):
+            fenced_steps.undo(self.objects, self.root, lease)
+            return True
+        found = self._record(lease.record.name)
+        if found is None or found[0].state == "abort":
+            fenced_steps.remove_traces(self.objects, self.root, lease.record)
+        return False
+
+    def carry_out_staged(self, lease: Lease) -> None:
+        """What has happened; where another has taken it over, it is waited for."""
+        try:
+            fenced_steps.carry_out(self.objects, self.root, lease)
+        except LostError:
+            self.end(lease.record.name)
+
+    def _take_over(self, name: str, tag: str | None = None) -> bool:
+        """End a commit in the place of one who is dead; False where another, or that one, was faster."""
+        found = self._record(name)
+        if found is None or (tag is not None and found[1] != tag):
+            return False
+        record, said = found
+        lease = Lease(self.objects, self._at(name), record, said)
+        if not lease.say("commit" if record.state == "commit" else "abort"):
+            return False
+        with lease:
+            if record.state == "commit":
+                self.carry_out_staged(lease)
+            else:
+                fenced_steps.undo(self.objects, self.root, lease)
+        return True
+
+    def end(self, name: str) -> None:
+        """Wait until a commit with pixels is carried out; where nobody goes on with it, do so."""
+        if self._is_silent(name, leases.SILENCE):
+            self._take_over(name)
+
+    def stages(self) -> dict[str, Fences | None]:
+        """Where something is staged, each with the record that it is for; without one, it is of nobody any more."""
+        paths = {key[len(self.root) :].lstrip("/") for key in self.objects.keys(self.key(STAGE))}
+        stages = sorted({"/".join(path.split("/")[:3]) for path in paths})  # looked for first: records come before
+        found = ((stage, self._record(stage.rpartition("/")[2])) for stage in stages)
+        return {stage: None if each is None else each[0] for stage, each in found}
+
+    # --- ending what others have begun
+
+    def sweep(self, old: float = ABANDONED, *, wait: float | None = None) -> dict[str, int]:
         """End what others have left, also where no fence leads to it any longer.
 
         Parameters
         ----------
         old
-            Seconds after which a commit that says ``prepare`` is ended: that is never wrong, only unkind.
+            Seconds after which a commit that says ``prepare`` is ended: that is never wrong, only unkind. One with
+            pixels, whatever it says, has stood still for as long.
+        wait
+            So many seconds are waited for each that says ``prepare``, instead; for those with pixels, as long as
+            somebody goes on with them.
 
         Returns
         -------
@@ -285,32 +295,51 @@ class FencedDocuments:
         for key, age in self.objects.ages(self.key(FENCED)):
             name = key.rpartition("/")[2].removesuffix(".json")
             found = self._record(name)
-            if found is not None and (found[0].state != "prepare" or age >= old):
-                ended[name] = len(found[0].changes) if self.abort(name) else 0
+            if found is None:
+                continue
+            record = found[0]
+            has_happened = record.state == "commit"
+            if has_happened and not record.is_staged:
+                is_left = True
+            elif wait is None:
+                is_left = age >= old
+            else:
+                is_left = self._is_silent(name, leases.SILENCE if record.is_staged else wait)
+            if is_left and record.is_staged and self._take_over(name):
+                ended[name] = len(record.changes) if has_happened else 0
+            elif is_left and not record.is_staged:
+                ended[name] = len(record.changes) if self.abort(name) else 0
         return ended
 
-    def settle(self, name: str, *, is_old: bool) -> bool:
-        """End what has left a fence, if it can be ended: what has happened, what is gone, and what has grown old."""
+    def _is_silent(self, name: str, patience: float) -> bool:
+        """Wait until a record is gone, or nobody goes on with it: then True."""
+        watch = Watch()
+        while (found := self._record(name)) is not None:
+            if watch.stands_still(found[1], patience):
+                return True
+            watch.pause()
+        return False
+
+    def settle(self, name: str, watch: Watch, patience: float) -> bool:
+        """End what has left a fence, if it can be ended: what has happened, what is gone, and what has grown old.
+
+        Parameters
+        ----------
+        name
+            Of the record.
+        watch
+            Of the one who waits for it.
+        patience
+            Seconds after which a commit of documents that is still prepared has grown old; for those with pixels, the
+            time for which nobody has gone on with them counts, whatever they say.
+        """
         found = self._record(name)
         if found is None:
             return False
-        if found[0].state == "prepare" and not is_old:
+        record, tag = found
+        if record.is_staged:
+            return watch.stands_still(tag, leases.SILENCE) and self._take_over(name, tag)
+        if record.state == "prepare" and not watch.stands_still(tag, patience):
             return False
         self.abort(name)
         return True
-
-
-def _from_bytes(name: str, data: bytes) -> Fences:
-    content: dict[str, Any] = json.loads(data)
-    if content["format"] != _FORMAT or content["state"] not in ("prepare", "commit", "abort"):
-        message = f"format {content['format']!r}, state {content['state']!r}"
-        raise ValueError(message)
-    changes = tuple(
-        Change(
-            key=each["key"],
-            before=None if each["before"] is None else each["before"].encode(),
-            text=each["text"].encode(),
-        )
-        for each in content["changes"]
-    )
-    return Fences(name=name, state=content["state"], changes=changes)

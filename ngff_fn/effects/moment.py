@@ -23,7 +23,15 @@ from ngff_fn.effects.transaction import (
     refuse_unwritable,
 )
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import ConflictError, ForeignWriteError, NgffError, Problem, StoreExistsError, refuse
+from ngff_fn.errors import (
+    ConflictError,
+    ForeignWriteError,
+    NgffError,
+    Problem,
+    StoreExistsError,
+    UnsupportedError,
+    refuse,
+)
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument
 from ngff_fn.records.paths import joined, parent
 
@@ -48,16 +56,20 @@ def compare(work: Work) -> Seen:
         cure = "Open the store again and run the edits on its new value, as update() does."
         raise ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in changed))
     compare_above(work)
+    for path in new_paths(work):
+        work.refuse_in_the_way(path)
+    return seen
+
+
+def new_paths(work: Work) -> list[str]:
+    """The outermost of the nodes that come into being: nothing may be there yet."""
     created = {
         operation.path
         for operation in work.plan.operations
         if isinstance(operation, CreateNode) and not (operation.bare and work.is_group(operation.path))
     }
     moved = {operation.target for operation in work.plan.operations if isinstance(operation, MoveNode)}
-    for path in created | moved:
-        if path.rpartition("/")[0] not in created:
-            work.refuse_in_the_way(path)
-    return seen
+    return [path for path in created | moved if path.rpartition("/")[0] not in created]
 
 
 def compare_above(work: Work) -> None:
@@ -199,5 +211,8 @@ def beside_of(files: Files) -> tuple[Files, str] | None:
     """The stage beside a store, in which it is made to be replaced as a whole, and the files that it is in, if any."""
     if files.identity.endswith("/"):
         return None
-    parent, stage, _ = files.beside()
+    try:
+        parent, stage, _ = files.beside()
+    except UnsupportedError:  # a whole bucket has nothing beside it
+        return None
     return (parent, stage) if parent.exists(stage) else None

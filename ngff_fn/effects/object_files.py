@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+from ngff_fn.effects import object_trees
 from ngff_fn.effects.exclusive import hold_alone, is_held_alone
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.objects import Objects, is_document
-from ngff_fn.effects.record import WORKSHOP
+from ngff_fn.effects.record import RECORDS, STAGE, WORKSHOP
 from ngff_fn.effects.stores import Files
-from ngff_fn.errors import Problem, StoreError, StoreNotFoundError, UnsupportedError
+from ngff_fn.errors import Problem, StoreError, StoreNotFoundError, UnsupportedError, refuse
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
@@ -21,7 +22,7 @@ from ngff_fn.records.snapshot import NODE_DOCUMENTS
 class ObjectFiles:
     """The objects below ``root`` as a tree of files; directories are there while something is in them.
 
-    There is no lock: commits of documents go through conditions (``documents``), all others need ``single_writer``.
+    There is no lock: commits go through conditions (``documents``), or have been promised a single writer.
     """
 
     def __init__(self, objects: Objects, root: str = "", *, read_only: bool = False, is_alone: bool = False) -> None:
@@ -124,29 +125,18 @@ class ObjectFiles:
     def move(self, source: str, target: str) -> None:
         """An object or all below a path gets another name, one object after another; again, where that was cut off."""
         self._writable(target)
-        old, new = self._key(source), self._key(target)
-        if self.objects.copy(old, new):
-            self.objects.delete(old)
-            return
-        keys = self.objects.keys(old)
-        if not keys:
+        if target.startswith(f"{STAGE}/"):  # from where it would only be removed
+            object_trees.remove(self.objects, self._key(source))
+        elif not object_trees.move(self.objects, self._key(source), self._key(target)):
             raise StoreNotFoundError(Problem(joined(self.identity, source), "there is nothing to move."))
-        for key in _documents_last(keys):
-            self.objects.copy(key, new + key[len(old) :])
-        for key in reversed(_documents_last(keys)):
-            self.objects.delete(key)
 
     def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:
         """What is below a path takes the place of what is below another; not in one step, but again where cut off."""
         if one_step:
             message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
             raise UnsupportedError(Problem(joined(self.identity, right), message))
-        old, new = self._key(right), self._key(left)
-        kept = {old + key[len(new) :] for key in self.objects.keys(new)}
-        gone = [key for key in self.objects.keys(old) if key not in kept]
-        self.move(left, right)  # what was there has no further use
-        for key in gone:
-            self.objects.delete(key)
+        self._writable(right)
+        object_trees.replace(self.objects, self._key(left), self._key(right))  # what was there has no further use
 
     def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:  # noqa: ARG002 — there are no links
         """An object with the bytes of another; nothing where there is none."""
@@ -161,10 +151,7 @@ class ObjectFiles:
     def remove(self, path: str) -> None:
         """An object or all below a path; it may be gone already."""
         self._writable(path)
-        for key in reversed(_documents_last(self.objects.keys(self._key(path)))):
-            self.objects.delete(key)
-        if path:
-            self.objects.delete(self._key(path))
+        object_trees.remove(self.objects, self._key(path))
 
     def prune(self, path: str) -> None:
         """Nothing: an empty directory is not there."""
@@ -180,9 +167,8 @@ class ObjectFiles:
     def lock(self, timeout: float) -> Iterator[None]:  # noqa: ARG002 — nobody waits
         """For the only writer, who ends what others have left; else refused, as there is no lock."""
         if not self.is_alone:
-            message = "an object store has no lock, and this commit changes more than documents."
-            cure = "Say single_writer=True where nobody else writes, or make it on a disk and copy the store."
-            raise UnsupportedError(Problem(self.identity, f"{message} {cure}"))
+            message = "an object store has no lock. Say single_writer=True where nobody else writes."
+            raise UnsupportedError(Problem(self.identity, message))
         self._writable("")
         self.documents.sweep(old=-math.inf)  # fences name their documents, so these must not be moved
         yield
@@ -194,6 +180,19 @@ class ObjectFiles:
     def is_held(self, path: str) -> bool:
         """Whether the only writer uses a path."""
         return is_held_alone(joined(self.identity, path))
+
+    def refuse_interrupted(self) -> None:
+        """Refuse where a commit stands that a single writer left: others cannot carry it out side by side.
+
+        Raises
+        ------
+        StoreError
+            Naming its record, and the cure.
+        """
+        message = "a commit with single_writer=True has happened, and was interrupted before it was carried out."
+        cure = "Run recover(store, single_writer=True), while nobody else writes."
+        names = self.names(RECORDS) if self.objects.lists else []
+        refuse((Problem(joined(self.identity, RECORDS, name), f"{message} {cure}") for name, _ in names), StoreError)
 
     def require_writable(self) -> None:
         """Refuse where nothing can be written."""
@@ -215,11 +214,6 @@ class ObjectFiles:
             raise StoreError(Problem(joined(self.identity, key), message))
         if self.read_only:
             raise StoreError(Problem(joined(self.identity, key), "the store is read-only. Open it for writing."))
-
-
-def _documents_last(keys: list[str]) -> list[str]:
-    """Chunks before the documents that make them visible, those of inner nodes before the outer ones."""
-    return sorted(keys, key=lambda key: (is_document(key), -key.count("/"), key))
 
 
 def _again(objects: Objects, root: str, read_only: bool, is_alone: bool) -> ObjectFiles:  # noqa: FBT001 — for pickle

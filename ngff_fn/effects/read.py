@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
-from ngff_fn.effects.record import RECORDS, WORKSHOP, standing
+from ngff_fn.effects.standing import names_of_records, standing
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
 from ngff_fn.errors import (
@@ -149,7 +149,7 @@ class Witness:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._names = _records(files)
+        self._names = names_of_records(files)
         self._source: View | Files = View(files, standing(files)) if self._names else files
         self._seen: dict[str, object | None] = {}
 
@@ -171,17 +171,13 @@ class Witness:
     def still_true(self) -> bool:
         """Whether nothing that was read has changed."""
         # The records first: once a record is gone, what it changed shows in the documents.
-        if _records(self.files) != self._names:
+        if names_of_records(self.files) != self._names:
             return False
         return all(map(self._is_still, self._seen.items()))
 
     def _is_still(self, seen: tuple[str, object | None]) -> bool:
         key, signature = seen
         return self._source.signature(key) == signature if signature is not None else not self._source.exists(key)
-
-
-def _records(files: Files) -> list[tuple[str, bool]]:
-    return files.names(RECORDS) if files.exists(WORKSHOP) else []
 
 
 def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:

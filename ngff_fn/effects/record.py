@@ -150,12 +150,12 @@ def _step_from_json(step: dict[str, Any], texts: _Texts) -> Step:
     match step["do"]:
         case "put":
             text = texts.take(step["length"])
-            return Put(key=_node(step["key"]), before=_read_digest(step["before"]), text=text)
+            return Put(key=node_path(step["key"]), before=_read_digest(step["before"]), text=text)
         case "move":
             return Move(source=_place(step["source"]), target=_place(step["target"]))
         case "exchange":
-            documents = tuple((_node(key), texts.take(length)) for key, length in step["documents"].items())
-            return Exchange(staged=_place(step["staged"]), target=_node(step["target"]), documents=documents)
+            documents = tuple((node_path(key), texts.take(length)) for key, length in step["documents"].items())
+            return Exchange(staged=_place(step["staged"]), target=node_path(step["target"]), documents=documents)
         case other:
             message = f"unknown step {other!r}"
             raise ValueError(message)
@@ -177,7 +177,7 @@ def _place(path: Any) -> str:
     return path
 
 
-def _node(path: Any) -> str:
+def node_path(path: Any) -> str:
     """A path of the hierarchy."""
     if _place(path).split("/")[0] == WORKSHOP:
         message = f"the path {path!r} is not one of a node"
@@ -185,7 +185,8 @@ def _node(path: Any) -> str:
     return str(path)
 
 
-def _steps_from(data: bytes) -> tuple[Step, ...]:
+def steps_from(data: bytes) -> tuple[Step, ...]:
+    """The steps of a record that was read; ValueError, KeyError or TypeError where they are none."""
     line, _, behind = data.partition(b"\n")
     content = json.loads(line)
     if content["format"] != _FORMAT:
@@ -208,7 +209,7 @@ def _read_record(files: Files, name: str) -> Record | None:
     if data is None:
         return None  # carried out meanwhile
     try:
-        return Record(name=name, steps=_steps_from(data))
+        return Record(name=name, steps=steps_from(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)

@@ -9,8 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
 
+from ngff_fn.effects import conditional
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.fences import FENCED
+from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
@@ -100,8 +101,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     ----------
     store
         As for ``open_ome_zarr``; all of the hierarchy that it belongs to is recovered. It need not be there: where its
-        creation was interrupted, what that has left beside its place is removed. In an object store, commits of several
-        documents are carried out or, when they have been prepared for an hour, ended.
+        creation was interrupted, what that has left beside its place is removed. In an object store it is waited until
+        others end their commits, or nothing was heard of them for a minute (of those of documents alone: ten seconds).
     single_writer
         As for ``commit``: no lock is asked for, since no other program writes.
 
@@ -146,12 +147,37 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
 
 
 def _of_objects(files: ObjectFiles) -> Recovered:
-    """Fences alone: where there is no lock, nobody knows what else the living have staged."""
+    """What has fences, and stages that no record names."""
     files.require_writable()
-    ended = files.documents.sweep()
+    files.refuse_interrupted()
+    ended = files.documents.sweep(wait=conditional.OLD)
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
-    removed = tuple(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count)
-    return Recovered(records=done, removed=removed)
+    removed = [joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count]
+    for stage, record in files.documents.stages().items():
+        if record is None:
+            files.remove(stage)
+            removed.append(joined(files.identity, stage))
+    return Recovered(records=done, removed=tuple(removed))
+
+
+def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -> Vacuumed:
+    """Stages that no record names: a commit writes its record before it stages anything."""
+    files.require_writable()
+    files.refuse_interrupted()
+    removed: list[str] = []
+    kept: dict[str, str] = {}
+    for stage, record in files.documents.stages().items():
+        location = joined(files.identity, stage)
+        youngest = min((seconds for _, seconds in files.objects.ages(files.documents.key(stage))), default=_AGES)
+        if record is not None:
+            kept[location] = NEEDED if record.state == "commit" else HELD
+        elif age is not None and youngest < age:
+            kept[location] = YOUNG
+        else:
+            if not dry_run:
+                files.remove(stage)
+            removed.append(location)
+    return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
 def vacuum(
@@ -193,6 +219,8 @@ def vacuum(
     age = _age(older_than)
     _check_flags(dry_run=dry_run, single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
+    if isinstance(files, ObjectFiles) and not files.is_alone:
+        return _vacuumed_objects(files, age, dry_run=dry_run)
     found = beside_of(files)
     removed: list[str] = []
     kept: dict[str, str] = {}

@@ -76,6 +76,9 @@ class View:
     def _names(self, path: str, where: str | bytes | None) -> list[tuple[str, bool]]:
         found = dict(self.files.names(where)) if isinstance(where, str) else {}
         prefix = f"{path}/" if path else ""
+        for step in self._steps:
+            if isinstance(step, Move) and (rest := _below(path, step.target)) is not None:
+                found |= dict(self.files.names(joined(step.source, rest))) | dict(self.files.names(path))
         for step in self._steps if path in self._into else ():
             match step:
                 case Put(key=key) if key.startswith(prefix):
@@ -103,8 +106,8 @@ class View:
             match step:
                 case Move():
                     if (rest := _below(key, step.target)) is not None:
-                        moved = joined(step.source, rest)
-                        return moved if self.files.signature(step.source) or self.files.names(step.source) else key
+                        moved = joined(step.source, rest)  # object stores move one object after another
+                        return moved if self.files.signature(moved) is not None or self.files.names(moved) else key
                     if _below(key, step.source) is not None:
                         return None
                 case Exchange():

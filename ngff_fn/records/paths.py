@@ -34,3 +34,12 @@ def and_above(path: str) -> Iterator[str]:
     while path:
         yield path
         path = parent(path)
+
+
+def is_within(path: str, other: str) -> bool:
+    """Whether a path is another one, or below it.
+
+    >>> is_within("A/1/0", "A/1"), is_within("A/1", "A/1/0"), is_within("A/10", "A/1")
+    (True, False, False)
+    """
+    return path == other or path.startswith(f"{other}/") or not other

@@ -1,0 +1,163 @@
+"""Commits with pixels and nodes in an object store, where others write too.
+
+Every document that the commit depends on is fenced first: so nobody else changes these images, while others of the same
+plate are free. Then what is new is made in a stage, which nobody else knows. One conditional write of the record says
+that it has happened, and how it is carried out; from then on readers see it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, takewhile
+
+from attrs import evolve
+
+from ngff_fn.effects.conditional import changes_of, compared, overtaken, unfenced
+from ngff_fn.effects.fenced import Change, Fences, new_record, split
+from ngff_fn.effects.fences import FencedDocuments
+from ngff_fn.effects.leases import Lease
+from ngff_fn.effects.moment import new_paths
+from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.objects import is_document
+from ngff_fn.effects.record import WORKSHOP, Exchange, Move, Put, Step, changed_by
+from ngff_fn.effects.staging import Work, staged_steps
+from ngff_fn.effects.transaction import happened
+from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.plan.operations import MoveNode, RetireNode, WriteArray
+from ngff_fn.records.paths import is_within, joined
+
+
+def by_fences(work: Work, files: ObjectFiles) -> str:
+    """Pixels and nodes: staged while the documents that they depend on are fenced, and then as one.
+
+    Raises
+    ------
+    ConflictError
+        Where another writer came first, or has ended this commit since nothing was heard of it for long.
+    """
+    documents = files.documents
+    files.require_writable()
+    files.objects.require_conditions(documents.key(WORKSHOP))
+    documents.sweep()
+    files.refuse_interrupted()
+    changes, tags = _depended_on(work, files)
+    record = new_record(changes, is_staged=True)
+    lease = documents.begin(record, tags)
+    if lease is None:
+        raise overtaken([change.key for change in changes])
+    with lease:
+        try:
+            _clear_the_way(work, files)
+            _stage(evolve(work, atomic_pixels=True), files, lease)
+            _happen(lease)
+        except NgffError as error:
+            if _is_given_up(documents, lease):
+                raise
+            raise overtaken([change.key for change in changes]) from error
+        except BaseException:
+            _is_given_up(documents, lease)
+            raise
+        with happened(files, record.name):
+            documents.carry_out_staged(lease)
+    return record.name
+
+
+def _is_given_up(documents: FencedDocuments, lease: Lease) -> bool:
+    """Whether a commit has been ended by the one who has begun it; where the store fails, others will do it."""
+    try:
+        return documents.give_up(lease)
+    except NgffError:
+        return True
+
+
+def _depended_on(work: Work, files: ObjectFiles) -> tuple[list[Change], dict[str, str | None]]:
+    """All documents whose change would matter, those in trees that move or go as well; so far they stay as they are."""
+    puts = {change.key: change for change in changes_of(work)}
+    found = compared(work, files)
+    for key in chain(_documents_in(files, _leaving(work)), _of_arrays(work)):
+        if key not in found:
+            found[key] = unfenced(files.documents, key)
+    texts = {key: split(each.data) for key, each in found.items() if each is not None}
+    changes = [Change(key=key, before=text, text=text) for key, text in texts.items()]
+    new = [puts[key] for key in puts if key not in texts]
+    return [*changes, *new], {key: None if each is None else each.tag for key, each in found.items()}
+
+
+def _of_arrays(work: Work) -> Iterator[str]:
+    """The documents of the arrays that are there and get other pixels."""
+    for operation in work.plan.operations:
+        if isinstance(operation, WriteArray) and operation.base is not None:
+            names = work.plan.base.documents.of_node(operation.path)
+            yield from (joined(work.at(operation.path), name) for name in names)
+
+
+def _leaving(work: Work) -> list[str]:
+    """Where nothing will be any more."""
+    operations = work.plan.operations
+    return [work.at(each.path) for each in operations if isinstance(each, MoveNode | RetireNode)]
+
+
+def _documents_in(files: ObjectFiles, paths: Iterable[str]) -> Iterator[str]:
+    """The documents below some paths, from the outermost group."""
+    root = files.documents.key("")
+    for path in paths:
+        for key in files.objects.keys(files.documents.key(path)):
+            if is_document(key):
+                yield key[len(root) :].lstrip("/")
+
+
+def _clear_the_way(work: Work, files: ObjectFiles) -> None:
+    """Where something new comes there is nothing; what another commit is just taking away is waited for."""
+    for path in new_paths(work):
+        try:
+            work.refuse_in_the_way(path)
+        except StoreExistsError:
+            others = [record for record in files.documents.committed() if _touches(record, work.at(path))]
+            if not others:
+                raise
+            for record in others:
+                files.documents.end(record.name)
+            work.refuse_in_the_way(path)
+
+
+def _touches(record: Fences, path: str) -> bool:
+    return any(
+        is_within(changed, path) or is_within(path, changed) for step in record.steps for changed in changed_by(step)
+    )
+
+
+def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
+    """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened."""
+    staged = staged_steps(work, lease.record.stage)
+    steps = [*staged.direct, *staged.steps]
+    first = tuple(takewhile(lambda step: not isinstance(step, Put), steps))
+    last = tuple(step for step in steps[len(first) :] if not isinstance(step, Put))
+    texts = dict(chain.from_iterable(_texts(files, lease.record.stage, step) for step in steps))
+    changes = [evolve(each, text=texts.pop(each.key, each.text)) for each in lease.record.changes]
+    new = [Change(key=key, before=None, text=text) for key, text in texts.items()]
+    record = evolve(lease.record, changes=(*changes, *new), first=first, last=last)
+    if not files.documents.more(lease, record, dict.fromkeys(texts)):
+        message = "something was put there meanwhile. Move it away, or take another name."
+        raise StoreExistsError(*(Problem(joined(files.identity, change.key), message) for change in new))
+
+
+def _happen(lease: Lease) -> None:
+    """The moment."""
+    if not lease.say("commit"):
+        raise overtaken([change.key for change in lease.record.changes])
+
+
+def _texts(files: ObjectFiles, stage: str, step: Step) -> Iterator[tuple[str, bytes]]:
+    """What documents a step makes: these become new by their fences, and all else by copies."""
+    match step:
+        case Put():
+            yield step.key, step.text
+        case Exchange():
+            yield from ((joined(step.target, name), text) for name, text in step.documents)
+        case Move() if step.source.startswith(joined(stage, "new")):
+            for key in _documents_in(files, [step.source]):
+                text = files.read(key)
+                if text is not None:
+                    yield step.target + key[len(step.source) :], text
+        case Move():
+            pass

@@ -1,0 +1,22 @@
+"""What has happened in a store and is not carried out to its end, whatever the way it happened."""
+
+from __future__ import annotations
+
+from ngff_fn.effects import record
+from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.record import RECORDS, WORKSHOP, Record
+from ngff_fn.effects.stores import Files
+
+
+def standing(files: Files) -> tuple[Record, ...]:
+    """The records of commits that have happened; the documents of those with fences say it themselves."""
+    fenced = files.documents.committed() if isinstance(files, ObjectFiles) else []
+    return (*record.standing(files), *(Record(name=each.name, steps=each.steps) for each in fenced))
+
+
+def names_of_records(files: Files) -> list[str]:
+    """What changes when another commit has happened, or is carried out to its end; empty where none is under way."""
+    if not files.exists(WORKSHOP):
+        return []
+    fenced = files.documents.committed() if isinstance(files, ObjectFiles) else []
+    return [*(name for name, _ in files.names(RECORDS)), *(each.name for each in fenced)]
