@@ -14,6 +14,7 @@ from ngff_fn.effects.fences import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
+from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
@@ -101,7 +102,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     store
         As for ``open_ome_zarr``; all of the hierarchy that it belongs to is recovered. It need not be there: where its
         creation was interrupted, what that has left beside its place is removed. In an object store, commits of several
-        documents are carried out or, when they have been prepared for an hour, ended.
+        documents are carried out or, when they have been prepared for an hour, ended. In an icechunk repository a
+        commit has happened whole or not at all, and there is nothing to do.
     single_writer
         As for ``commit``: no lock is asked for, since no other program writes.
 
@@ -126,6 +128,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     removed: list[str] = []
     foreign: list[str] = []
     records: tuple[Record, ...] = ()
+    if isinstance(files, RepositoryFiles):
+        return Recovered()
     if isinstance(files, ObjectFiles) and not files.is_alone:
         return _of_objects(files)
     if is_there:
@@ -165,7 +169,8 @@ def vacuum(
     Parameters
     ----------
     store
-        As for ``recover``.
+        As for ``recover``. In an icechunk repository nothing is staged; chunks of commits that did not happen are
+        removed by its own ``Repository.garbage_collect``.
     older_than
         Keep what was changed within so much time (a ``timedelta``, or seconds); None: remove it whatever its age.
         A store in memory does not know how old things are: with this, nothing of it is removed.
@@ -193,6 +198,8 @@ def vacuum(
     age = _age(older_than)
     _check_flags(dry_run=dry_run, single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
+    if isinstance(files, RepositoryFiles):
+        return Vacuumed()
     found = beside_of(files)
     removed: list[str] = []
     kept: dict[str, str] = {}
