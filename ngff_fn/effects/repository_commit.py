@@ -144,9 +144,9 @@ class _Publication:
 
     def _commit(self, repository: Any, session: Any) -> str:
         conflict = _conflict_error()
-        mark, begin = uuid4().hex, session.snapshot_id
+        mark, begin, message = uuid4().hex, session.snapshot_id, describe(self.work.plan)
         try:
-            snapshot: str = session.commit(describe(self.work.plan), {"ngff_fn": mark})
+            snapshot: str = session.commit(message, {"ngff_fn": mark})
         except conflict as error:
             # A request that was sent twice, since its answer was lost, finds its own commit in the way.
             if own := _commit_of(repository, self.draft.base.revision.ref, begin, mark):
@@ -306,12 +306,12 @@ class Draft(RepositoryFiles):
 
     def delete(self, path: str) -> None:
         """A node with all that is below it, or a chunk, or the document of a node that has nothing else."""
-        is_node = is_document(path) or not path or self.read(joined(path, DOCUMENT)) is not None
+        is_chunk = self.has_chunk(path)
         with asked(joined(self.identity, path)):
-            if is_node:
-                self.ask(self.store.delete_dir(parent(path) if is_document(path) else path))
-            else:
+            if is_chunk:
                 self.ask(self.store.delete(path))
+            else:
+                self.ask(self.store.delete_dir(parent(path) if is_document(path) else path))
 
     def put_tree(self, staged: str, target: str) -> None:
         """A file or tree of the stage under its name, documents before what is below them."""

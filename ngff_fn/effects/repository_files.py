@@ -114,13 +114,14 @@ class RepositoryFiles:
             return text if text is None or (start == 0 and stop is None) else text[start:stop]
         if start == 0 and stop is None:
             return self._of_chunk(key, lambda: self._get(key))
-        if not self._has_chunk(key):
+        if not self.has_chunk(key):
             return None
         size: int = self._of_chunk(key, lambda: self.ask(self.store.getsize(key))) or 0
         first, last, _ = slice(start, stop).indices(size)
         return b"" if first >= last else self._of_chunk(key, lambda: self._get(key, first, last))
 
-    def _has_chunk(self, key: str) -> bool:
+    def has_chunk(self, key: str) -> bool:
+        """Whether there is a chunk."""
         return bool(self._of_chunk(key, lambda: self.ask(self.store.exists(key))))
 
     def _of_chunk(self, key: str, answer: Callable[[], T | None]) -> T | None:
@@ -157,7 +158,7 @@ class RepositoryFiles:
             return self.read(key)
         if key.partition("/")[0] == WORKSHOP:
             return None
-        if self._has_chunk(key):
+        if self.has_chunk(key):
             return self._signature()
         is_node = self.read(joined(key, DOCUMENT)) is not None
         return self._signature() if is_node or self.names(key) else None
@@ -183,7 +184,7 @@ class RepositoryFiles:
             kinds[DOCUMENT] = False
         # In the grid of an array all entries are of one kind.
         inner = [name for name in kinds if name == "c" or (name.isdecimal() and _CHUNK.fullmatch(path))]
-        if inner and self._has_chunk(joined(path, inner[0])):
+        if inner and self.has_chunk(joined(path, inner[0])):
             kinds |= dict.fromkeys(inner, False)
         return list(kinds.items())
 
