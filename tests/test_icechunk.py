@@ -179,6 +179,26 @@ def test_consolidated_metadata_are_kept_true(empty: Any, quick_path: Path) -> No
     same_as_a_directory(empty, store)
 
 
+def test_nodes_without_chunks_are_moved_as_those_with_chunks(empty: Any, quick_path: Path) -> None:
+    store = quick_path / "plate.zarr"
+    images = {path: nf.image_from(np.zeros((4, 4), "uint8"), axes="yx") for path in ("A/1/0", "A/2/0")}
+    for each in (store, empty):
+        nf.create(each, nf.plate_from_positions(images), version="0.5")
+        nf.update(each, c.rename_well("A/1", "H/24"), timeout=0)
+    same_as_a_directory(empty, store)
+
+
+def test_nodes_that_are_called_as_chunks_are_nodes(empty: Any, quick_path: Path) -> None:
+    store = quick_path / "plate.zarr"
+    image = nf.image_from(np.full((4, 4), 3, "uint8"), axes="yx")
+    image = nf.add_label(image, "c", np.full((4, 4), 3, "uint8"))
+    for each in (store, empty):
+        nf.create(each, nf.plate_from_positions({"c/1/0": image, "c/2/0": image}), version="0.5")
+        nf.update(each, c.rename_well("c/1", "d/24"), timeout=0)
+        nf.update(each, c.update_at("c/2/0", c.remove_label("c")), timeout=0)
+    same_as_a_directory(empty, store)
+
+
 def test_documents_are_kept_byte_for_byte(repository: Any) -> None:
     text = nf.open_ome_zarr(repository).documents["zarr.json"]
     odd = text.replace(b'"zarr_format":3', b'"zarr_format" :  3').replace(b'"zarr_format": 3', b'"zarr_format" :  3')
@@ -406,7 +426,7 @@ def test_threads_lose_no_update_in_memory(quick_path: Path) -> None:
 def test_a_writer_that_is_killed_leaves_before_or_after(
     quick_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    path, kills = quick_path / "repository", 15
+    path, kills = quick_path / "repository", 10
     image = nf.set_extra(nf.image_from(np.zeros((8, 8), "uint8"), axes="yx", chunks=(1, 8)), "count", 0)
     nf.create(local(path), image, version="0.5")
     moments = random.Random(5)

@@ -183,6 +183,9 @@ class RepositoryFiles:
         if DOCUMENT in kinds:
             kinds[DOCUMENT] = False
         # In the grid of an array all entries are of one kind.
+        grid = joined(path, "c")
+        if "c" in kinds and not self.has_chunk(grid) and self.ask(self.store.is_empty(f"{grid}/")):
+            del kinds["c"]  # icechunk lists it also where all is fill value
         inner = [name for name in kinds if name == "c" or (name.isdecimal() and _CHUNK.fullmatch(path))]
         if inner and self.has_chunk(joined(path, inner[0])):
             kinds |= dict.fromkeys(inner, False)
