@@ -405,8 +405,8 @@ def test_four_processes_lose_no_update_of_a_local_repository(
     record_property("updates of four processes of an icechunk repository, all there", writers * updates)
 
 
-def test_threads_lose_no_update_in_memory(quick_path: Path) -> None:
-    repository, writers, updates = new("memory", quick_path), 4, 25
+def test_threads_lose_no_update(empty: Any) -> None:
+    repository, writers, updates = empty, 4, 15
     image = nf.set_extra(nf.image_from(np.zeros((8, 8), "uint8"), axes="yx", chunks=(1, 8)), "count", 0)
     nf.create(repository, image, version="0.5")
 
@@ -603,6 +603,18 @@ def test_processes_make_the_pixels_of_a_local_repository(quick_path: Path) -> No
         nf.update(repository, c.with_pyramid(levels=2), executor=pool)
     expected = nf.with_pyramid(nf.without_pyramid(small_image()), levels=2)
     assert np.array_equal(nf.to_numpy(repository, "1"), nf.evaluate(expected, 1))
+
+
+def test_a_forked_process_refuses_instead_of_waiting_for_ever(quick_path: Path) -> None:
+    repository = new("local", quick_path)
+    nf.create(repository, nf.without_pyramid(small_image()), version="0.5")
+    before = head(repository)
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool,
+        pytest.raises(nf.StoreError, match=r"a process that was forked\. Start processes with 'spawn'"),
+    ):
+        nf.update(repository, c.with_pyramid(levels=2), executor=pool)
+    assert head(repository) == before
 
 
 # --- refusals, and what a repository can do

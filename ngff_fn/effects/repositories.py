@@ -61,6 +61,8 @@ _in_memory: WeakValueDictionary[str, Any] = WeakValueDictionary()
 _elsewhere: dict[str, Any] = {}
 _sessions: dict[str, Any] = {}
 _registry = threading.RLock()
+_process: list[int] = []
+"""The one in which icechunk was asked first: its threads are there, and in no other that is forked from it."""
 
 
 def storage_of(repository: Any) -> Storage:
@@ -212,7 +214,15 @@ def revision_called(revision: Revision, name: str) -> Revision:
 
 @contextmanager
 def asked(location: str) -> Iterator[None]:
-    """Whatever icechunk raises is a refusal of ours, with the first line of what it says."""
+    """Whatever icechunk raises is a refusal of ours, with the first line of what it says; in a process that was forked
+    from one that has asked it, it would wait for ever.
+    """
+    pid = os.getpid()
+    if not _process:
+        _process.append(pid)
+    if pid not in _process:
+        message = "icechunk does not answer in a process that was forked. Start processes with 'spawn' or 'forkserver',"
+        raise StoreError(Problem(location, f"{message} such as ProcessPoolExecutor(mp_context=get_context('spawn'))."))
     try:
         yield
     except NgffError:

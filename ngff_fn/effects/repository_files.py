@@ -177,15 +177,14 @@ class RepositoryFiles:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """What is right below a path, each with whether there is more below it."""
+        grid = joined(path, "c")
         with asked(joined(self.identity, path)):
-            names = self.ask(self._listed(path))
-        kinds = dict.fromkeys(names, True)
+            kinds = dict.fromkeys(self.ask(self._listed(path)), True)
+            if "c" in kinds and not self.has_chunk(grid) and self.ask(self.store.is_empty(f"{grid}/")):
+                del kinds["c"]  # icechunk lists it also where all is fill value
         if DOCUMENT in kinds:
             kinds[DOCUMENT] = False
         # In the grid of an array all entries are of one kind.
-        grid = joined(path, "c")
-        if "c" in kinds and not self.has_chunk(grid) and self.ask(self.store.is_empty(f"{grid}/")):
-            del kinds["c"]  # icechunk lists it also where all is fill value
         inner = [name for name in kinds if name == "c" or (name.isdecimal() and _CHUNK.fullmatch(path))]
         if inner and self.has_chunk(joined(path, inner[0])):
             kinds |= dict.fromkeys(inner, False)
