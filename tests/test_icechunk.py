@@ -363,6 +363,21 @@ def test_a_plan_that_is_overtaken_before_the_commit_is_a_conflict(
     assert nf.scale(nf.open_ome_zarr(repository).root) == nf.scale(base.root)
 
 
+def test_a_commit_that_others_overtake_all_the_time_is_a_conflict_in_the_end(
+    empty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = nf.RepositoryPath(empty, "one"), nf.RepositoryPath(empty, "two")
+    for place in (one, two):
+        nf.create(place, small_image(), version="0.5")
+    base, notes = nf.open_ome_zarr(one, mode="r+"), iter(range(100))
+    told = before_the_commit(monkeypatch, lambda: foreign_put(empty, "two", "note", next(notes)), times=100)
+    monkeypatch.setattr(repository_commit, "LOCK_TIMEOUT", 0.0)
+    with pytest.raises(nf.ConflictError, match="other writers came first all the time"):
+        nf.commit(one, nf.diff(base, nf.set_scale(base.root, z=3.0)))
+    assert len(told) == repository_commit._LEAST_ATTEMPTS + 1
+    assert nf.scale(nf.open_ome_zarr(one).root) == nf.scale(base.root)
+
+
 def test_a_commit_whose_answer_was_lost_is_not_taken_for_another_writers(
     repository: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import and_above, joined, parent
 
 _GROUP = b'{"zarr_format": 3, "node_type": "group", "attributes": {}}'
+_LEAST_ATTEMPTS = 5
 _AT_ONCE = 16
 _BATCH = 2**26
 """Bytes of chunks that are handed to icechunk at a time; one chunk may be larger."""
@@ -94,16 +95,17 @@ class _Publication:
 
     def run(self) -> str:
         """Again, while others come first who did not touch what is compared."""
-        deadline, is_first = time.monotonic() + LOCK_TIMEOUT, not only_documents(self.work.plan)
+        deadline, has_pixels = time.monotonic() + LOCK_TIMEOUT, not only_documents(self.work.plan)
+        attempt = 0
         while True:
-            # What is put into a session takes long where there are pixels: at first it is done while others commit.
+            # To put pixels into a session takes long: at first it is done while others commit, and at least some times.
             try:
-                return self._attempt(locked=not is_first)
+                return self._attempt(locked=not has_pixels or attempt > 0)
             except _OvertakenError as overtaken:
-                if time.monotonic() > deadline:
+                if attempt >= _LEAST_ATTEMPTS and time.monotonic() > deadline:
                     message = "other writers came first all the time. Commit again, as update() does."
                     raise ConflictError(Problem(self.draft.identity, message)) from overtaken
-                is_first = False
+            attempt += 1
 
     def _attempt(self, *, locked: bool) -> str:
         files, draft = self.draft.base, self.draft
