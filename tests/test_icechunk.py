@@ -179,6 +179,19 @@ def test_consolidated_metadata_are_kept_true(empty: Any, quick_path: Path) -> No
     same_as_a_directory(empty, store)
 
 
+def test_shards_are_read_in_part_and_written_whole(empty: Any, quick_path: Path) -> None:
+    store = quick_path / "image.zarr"
+    image = nf.rechunk(small_image(), (1, 2, 3, 4), shards_ratio=(1, 2, 2, 2))
+    for each in (store, empty):
+        nf.create(each, image, version="0.5")
+        nf.update(each, c.set_region(0, ((0, 1), (0, 3), (2, 9), (3, 9)), 5))
+    same_as_a_directory(empty, store)
+    region = ((0, 2), (1, 3), (2, 11), (3, 9))
+    part = nf.evaluate(nf.open_ome_zarr(empty).root, 0, region)
+    assert np.array_equal(part, nf.open_array(empty, "0")[tuple(slice(*bounds) for bounds in region)])
+    assert np.array_equal(part, nf.evaluate(nf.open_ome_zarr(store).root, 0, region))
+
+
 def test_nodes_without_chunks_are_moved_as_those_with_chunks(empty: Any, quick_path: Path) -> None:
     store = quick_path / "plate.zarr"
     images = {path: nf.image_from(np.zeros((4, 4), "uint8"), axes="yx") for path in ("A/1/0", "A/2/0")}
@@ -633,6 +646,19 @@ def test_a_forked_process_refuses_instead_of_waiting_for_ever(quick_path: Path) 
 
 
 # --- refusals, and what a repository can do
+
+
+def test_an_image_is_in_groups_only(repository: Any) -> None:
+    before = head(repository)
+    with pytest.raises(nf.StoreExistsError, match="0/inside: there is an array above it"):
+        nf.create(nf.RepositoryPath(repository, "0/inside"), small_image(), version="0.5")
+    for path in ("__ngff_fn", "__ngff_fn/image"):
+        with pytest.raises(nf.InvalidValueError, match="reserved"):
+            nf.create(nf.RepositoryPath(repository, path), small_image(), version="0.5")
+    for path in ("../image", "a//b", "a/./b"):
+        with pytest.raises(nf.InvalidValueError, match="leads nowhere"):
+            nf.create(nf.RepositoryPath(repository, path), small_image(), version="0.5")
+    assert head(repository) == before
 
 
 def test_what_icechunk_cannot_hold_is_refused_where_it_is_asked_for(empty: Any) -> None:

@@ -30,7 +30,14 @@ from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.system_calls import flush, flush_file_system
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, Bench, happened
 from ngff_fn.effects.trees import tree
-from ngff_fn.errors import ConflictError, Problem, StoreError, StoreExistsError, UnsupportedError
+from ngff_fn.errors import (
+    ConflictError,
+    InvalidValueError,
+    Problem,
+    StoreError,
+    StoreExistsError,
+    UnsupportedError,
+)
 from ngff_fn.plan.describe import describe
 from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import and_above, joined, parent
@@ -47,6 +54,7 @@ def commit_to_repository(work: Work, files: RepositoryFiles) -> str:
     storage = files.require_writable()
     with tempfile.TemporaryDirectory(prefix="ngff_fn-", ignore_cleanup_errors=True) as folder:
         draft = Draft(files, LocalFiles(folder, exclusive=False))
+        _refuse_misplaced(draft, work.address.path)
         inside = evolve(work, address=Address(files=draft, path=work.address.path))
         made = _made(inside, draft)
         return _Publication(work=inside, draft=draft, made=made, storage=storage).run()
@@ -75,6 +83,16 @@ def _made(work: Work, draft: Draft) -> _Made:
         steps: list[Step] = [Put(key=work.at(put.key), before=put.before, text=put.text) for put in puts]
         return _Made(bench=bench, staged=Staged([], [*steps, *work.above], []))
     return _Made(bench=bench, staged=staged_steps(work, bench.path))
+
+
+def _refuse_misplaced(draft: Draft, path: str) -> None:
+    """Refuse what is no place for an image: a reserved name, or below an array."""
+    where = joined(draft.identity, path)
+    if _is_staged(path):
+        message = f"names such as {WORKSHOP} are reserved. Take another path."
+        raise InvalidValueError(Problem(where, message))
+    if path and any(draft.is_array(node) for node in ("", *and_above(parent(path)))):
+        raise StoreExistsError(Problem(where, "there is an array above it. Take a path that is in groups only."))
 
 
 def _refuse_occupied(work: Work) -> None:

@@ -133,11 +133,12 @@ class RepositoryFiles:
             with asked(joined(self.identity, key)):
                 return answer()
         except StoreError:
-            if self._is_array(match["array"] or ""):
+            if self.is_array(match["array"] or ""):
                 raise
             return None
 
-    def _is_array(self, path: str) -> bool:
+    def is_array(self, path: str) -> bool:
+        """Whether the node at a path is an array."""
         text = self.read(joined(path, DOCUMENT))
         return text is not None and json.loads(text).get("node_type") == "array"  # icechunk takes nothing but JSON
 
