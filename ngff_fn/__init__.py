@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         recover as recover,
         vacuum as vacuum,
     )
+    from ngff_fn.effects.repositories import RepositoryPath as RepositoryPath
     from ngff_fn.effects.torn_files import torn_files as torn_files
     from ngff_fn.effects.xarrays import to_xarray as to_xarray
     from ngff_fn.errors import (
@@ -220,6 +221,7 @@ _NAMES = {
     "effects.groups": "children open_group",
     "effects.read": "open_ome_zarr",
     "effects.recovery": "Recovered RolledForward Vacuumed recover vacuum",
+    "effects.repositories": "RepositoryPath",
     "effects.torn_files": "torn_files",
     "effects.xarrays": "to_xarray",
     "errors": (

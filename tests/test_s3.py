@@ -134,3 +134,46 @@ def test_four_processes_lose_no_update(place: tuple[str, str], what: str, times:
     assert [count_of(image) for image in images] == [4 * times] * len(images)
     if what == "pixels":
         assert np.unique(nf.to_numpy(store_at(place), "0")).tolist() == [4 * times]
+
+
+# --- icechunk
+
+
+def repository_at(place: tuple[str, str]) -> Any:
+    icechunk = pytest.importorskip("icechunk")
+    server, bucket = place
+    storage = icechunk.s3_storage(
+        bucket=bucket, prefix="repository", endpoint_url=server, region="us-east-1", allow_http=True,
+        access_key_id="key", secret_access_key="none", force_path_style=True,  # noqa: S106 — of nobody
+    )  # fmt: skip
+    return icechunk.Repository.open_or_create(storage)
+
+
+def write_in_repository(place: tuple[str, str], times: int) -> None:
+    repository = repository_at(place)
+    for _ in range(times):
+        nf.update(repository, counted)
+
+
+def test_an_icechunk_repository_makes_the_round_trip_and_needs_no_single_writer(place: tuple[str, str]) -> None:
+    repository = repository_at(place)
+    image = nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
+    before = nf.create(repository, nf.with_pyramid(image, 2), version="0.5").moment
+    nf.update(repository, c.add_channel("new", data=PIXELS[0]))
+    np.testing.assert_array_equal(nf.to_numpy(repository_at(place), "0")[2], PIXELS[0])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(nf.to_dask(repository, "0")))[:2].compute(), PIXELS)  # noqa: S301
+    np.testing.assert_array_equal(nf.evaluate(nf.open_ome_zarr(repository, snapshot=before).root), PIXELS)
+    assert nf.capabilities(repository).conditional_put
+
+
+def test_four_processes_lose_no_update_of_an_icechunk_repository(place: tuple[str, str]) -> None:
+    repository, times = repository_at(place), 50
+    nf.create(repository, nf.image_from(np.zeros((4, 4), "uint8"), axes="yx"), version="0.5")
+    spawn = multiprocessing.get_context("spawn")  # icechunk has threads of its own, which a fork would not have
+    writers = [spawn.Process(target=write_in_repository, args=(place, times)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    assert count_of(nf.open_ome_zarr(repository).root) == 4 * times

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.repositories import SCHEME, RepositoryPath, refuse_old, revision_of
+from ngff_fn.effects.repository_files import RepositoryFiles, files_of_branch, files_of_session
 from ngff_fn.effects.stores import MOST_DOCUMENT, Address, Files
 from ngff_fn.effects.zip_files import ZipFiles, archive_in, is_archive
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
@@ -29,8 +31,8 @@ FARTHEST = 8
 """How far above an array the group may be that lists it."""
 
 _LATER = (
-    "This version takes local directories, zip archives, object stores through obstore, file systems of fsspec, and "
-    "Zarr's MemoryStore. Copy it to one of these."
+    "This version takes local directories, zip archives, object stores through obstore, file systems of fsspec, "
+    "icechunk repositories, and Zarr's MemoryStore. Copy it to one of these."
 )
 
 
@@ -43,7 +45,8 @@ def address_of(
     ----------
     store
         A path, a URL, an obstore store, a Zarr ``LocalStore``, ``ZipStore``, ``MemoryStore``, ``ObjectStore`` or
-        ``FsspecStore``, a ``StorePath`` of one of these, or an ``Address``. A path may lead into an archive:
+        ``FsspecStore``, a ``StorePath`` of one of these, an icechunk ``Repository``, a ``RepositoryPath`` in one, the
+        store of a session of one that is for reading, or an ``Address``. A path may lead into an archive:
         ``cells.ozx/labels``.
     opened
         Where it was when it was opened: a path that says the same need not be resolved again.
@@ -63,6 +66,9 @@ def address_of(
     match store:
         case Address():
             return store
+        case RepositoryPath():
+            files = _of_repository(store.repository, store.branch, sought)
+            return Address(files=files, path=checked_path(store.path))
         case str() if "://" in store and not store.startswith("file://"):
             return _object_address(*_from_url(store), read_only=False, sought=sought)
         case str() | os.PathLike():
@@ -91,6 +97,8 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
 
     So whoever reads an image from a directory above it sees the records of its commits, which are in the image's home.
 
+    Of an icechunk repository it is the snapshot that there is now.
+
     Raises
     ------
     InvalidValueError, WrongTypeError
@@ -99,6 +107,8 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
     inner = checked_path(path)
     address = address_of(store, is_group=is_group or bool(inner))
     where, files = joined(address.path, inner), address.files
+    if isinstance(files, RepositoryFiles):
+        return Address(files=files.pinned(), path=where)
 
     def has(node: str, name: str) -> bool:
         return files.signature(joined(node, name)) is not None
@@ -163,6 +173,9 @@ def files_of(identity: str) -> Files:
         if memory is None:
             raise StoreError(Problem(identity, "this store in memory is gone. Keep a reference to it."))
         return MemoryFiles(memory, root)
+    if identity.startswith(SCHEME):
+        revision = revision_of(identity)
+        return RepositoryFiles(revision, revision.session())
     if is_remote(identity):
         from ngff_fn.effects.identities import objects_at
         from ngff_fn.effects.object_files import ObjectFiles
@@ -177,13 +190,15 @@ def files_of(identity: str) -> Files:
 
 def is_remote(identity: str) -> bool:
     """Whether a home is no directory."""
-    return "://" in identity or identity.startswith(("memory:", "objects:", "fsspec:"))
+    return "://" in identity or identity.startswith(("memory:", "objects:", "fsspec:", SCHEME))
 
 
 def _zarr_address(store: Any, sought: _Sought) -> Address:
     kind = type(store)
     if kind.__module__.partition(".")[0] in ("obstore", "_obstore"):
         return _obstore_address(store, "", read_only=False, sought=sought)
+    if kind.__module__.partition(".")[0] == "icechunk":
+        return _icechunk_address(store, sought)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
         message = (
             f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, ZipStore, MemoryStore or StorePath."
@@ -203,6 +218,8 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
             return Address(files=ZipFiles(archive, read_only=read_only), path=path)
         case MemoryStore():
             return _memory_address(store, path, read_only=read_only, sought=sought)
+        case _ if _kind(store) == "IcechunkStore":
+            return evolve(_icechunk_address(store, sought), path=path)
         case _ if _kind(store) == "FsspecStore":
             from ngff_fn.effects.fsspec_objects import fsspec_objects
 
@@ -217,6 +234,28 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
 def _kind(store: Any) -> str:
     """The name of its class; that of Zarr's store of obstore is there only where obstore is."""
     return type(store).__name__
+
+
+def _icechunk_address(store: Any, sought: _Sought) -> Address:
+    match _kind(store):
+        case "Repository":
+            return Address(files=_of_repository(store, "main", sought), path="")
+        case "Session" | "ForkSession":
+            return Address(files=files_of_session(store), path="")
+        case "IcechunkStore":
+            return Address(files=files_of_session(store.session), path="")
+        case kind:
+            message = f"{kind} is no store. Give the icechunk.Repository, or the store of a session for reading."
+            raise WrongTypeError(Problem("store", message))
+
+
+def _of_repository(repository: Any, branch: str, sought: _Sought) -> RepositoryFiles:
+    if _kind(repository) != "Repository":
+        message = f"{_kind(repository)} is no repository. Give an icechunk.Repository."
+        raise WrongTypeError(Problem("repository", message))
+    files = files_of_branch(repository, branch)
+    refuse_old(sought.version, files.identity)
+    return files
 
 
 _OF_OBSTORE = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", "http", "https")

@@ -15,7 +15,8 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import STAGE
-from ngff_fn.effects.system_calls import flush, flush_file, write_file
+from ngff_fn.effects.repository_files import RepositoryFiles
+from ngff_fn.effects.system_calls import flush, flush_file, flush_file_system, write_file
 from ngff_fn.effects.transaction import LOCK_TIMEOUT
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import Problem, StoreNotFoundError, UnsupportedError
@@ -31,7 +32,7 @@ class Capabilities:
     Parameters
     ----------
     kind
-        ``local``, ``memory``, ``zip`` or ``objects``.
+        ``local``, ``memory``, ``zip``, ``objects`` or ``icechunk``.
     location
         Of its outermost group.
     writable
@@ -51,7 +52,8 @@ class Capabilities:
     durable_flush
         What was flushed survives a power cut, as far as the system says.
     conditional_put
-        An object is replaced only if it is what it was, by the store itself: so documents are committed without locks.
+        An object is replaced only if it is what it was, by the store itself: so documents are committed without locks,
+        and an icechunk branch moves from where it was, so that all is.
     """
 
     kind: str
@@ -137,6 +139,8 @@ def capabilities(store: Any) -> Capabilities:
                 durable_flush=None,
                 conditional_put=files.keeps_conditions(),
             )
+        case RepositoryFiles():
+            return _of_repository(files)
         case Capable():
             return files.capabilities()
         case _:
@@ -144,6 +148,28 @@ def capabilities(store: Any) -> Capabilities:
             raise UnsupportedError(
                 Problem(files.identity, f"{message} Give a directory, or a store that is named there.")
             )
+
+
+def _of_repository(files: RepositoryFiles) -> Capabilities:
+    """Commits are icechunk's; of a local repository what is around them is ours."""
+    storage = files.revision.storage
+    kind = "unknown" if storage is None else storage.kind
+    around = LocalFiles(storage.name, resolved=True) if storage is not None and kind == "local" else None
+    is_writable = not files.read_only and (around is None or around.is_writable(""))
+    locks: Locks = "none"
+    if around is not None:
+        locks = "directory" if around.has_directory_lock() else "file" if around.has_file_lock() else "none"
+    return Capabilities(
+        kind="icechunk",
+        location=files.identity,
+        writable=is_writable,
+        atomic_replace=True,
+        exchange=True,
+        locks=locks,
+        hard_links=False,
+        durable_flush=flush_file_system is not None if kind == "local" else False if kind == "memory" else None,
+        conditional_put=kind in ("memory", "objects"),
+    )
 
 
 def _of_directory(files: LocalFiles) -> Capabilities:

@@ -20,6 +20,8 @@ from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_do
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
+from ngff_fn.effects.repository_commit import commit_to_repository
+from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.staging import Work
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.zip_commit import commit_archive
@@ -54,7 +56,8 @@ class Committed:
     place
         Where.
     moment
-        The document, record or archive whose appearance made it happen; empty where nothing was to do.
+        The document, record or archive whose appearance made it happen, or the id of the icechunk snapshot; empty where
+        nothing was to do.
     replays
         How often the edits were run again because another writer came first (``update``).
     """
@@ -104,7 +107,8 @@ def commit(
     ----------
     store
         Where the plan's base was read from, by the same or another door. An archive is written anew, without what the
-        commit does not change being decoded, and replaced in one step.
+        commit does not change being decoded, and replaced in one step. To an icechunk repository this is one commit of
+        its own, with the description of the plan as its message.
     plan
         What ``diff`` gave.
     executor
@@ -175,6 +179,8 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     files = work.address.files
     if isinstance(files, ZipFiles):
         return commit_archive(work, files)
+    if isinstance(files, RepositoryFiles):
+        return commit_to_repository(work, files)
     if isinstance(files, ObjectFiles):
         if is_new:
             return create_in_place(work, files)

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
+from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.standing import names_of_records, standing
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
@@ -25,6 +26,7 @@ from ngff_fn.errors import (
     StoreNotFoundError,
     UnsupportedError,
     WrongTypeError,
+    a_type,
 )
 from ngff_fn.records.axes import DEFAULT_AXES, Axis, axes_from, channel_axis
 from ngff_fn.records.channels import Channel
@@ -53,6 +55,7 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     disable_path_checking: bool = False,  # noqa: FBT001, FBT002 — as there
     *,
     select: str | None = None,
+    snapshot: str | None = None,
 ) -> Snapshot:
     """The value that a store has now, or a snapshot of nothing for a new store; nothing is written.
 
@@ -60,7 +63,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     ----------
     store_path
         A path, also of a zip archive (``cells.ozx``), a URL, an obstore store, a Zarr ``LocalStore``, ``ZipStore``,
-        ``MemoryStore``, ``ObjectStore`` or ``FsspecStore``, or a ``StorePath`` of one.
+        ``MemoryStore``, ``ObjectStore`` or ``FsspecStore``, or a ``StorePath`` of one; an ``icechunk.Repository``, or a
+        ``RepositoryPath`` in one.
     layout
         ``auto`` takes what the store says; ``fov`` or ``tiled``: it must be an image, ``hcs``: a plate, ``bf2raw``: a
         collection. A new store needs one; new collections are refused by name in this version.
@@ -98,6 +102,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     _check_arguments(layout, mode, version)
     pattern = checked_select(select)
     address = address_of(store_path, is_group=True)
+    if snapshot is not None:
+        address = _at_snapshot(address, snapshot, mode)
     if mode in ("r", "r+"):
         return read_snapshot(address, mode, layout, pattern)
     there = exists(address)
@@ -115,6 +121,18 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     return Snapshot(origin=address.place, version=version, root=root, mode=new)
 
 
+def _at_snapshot(address: Address, snapshot: object, mode: str) -> Address:
+    if not isinstance(snapshot, str):
+        raise WrongTypeError(Problem("snapshot", f"{a_type(snapshot)} is no text. Give an id, a tag or a branch."))
+    if not isinstance(address.files, RepositoryFiles):
+        message = "only icechunk repositories have older snapshots. Leave it out."
+        raise UnsupportedError(Problem("snapshot", message))
+    if mode != "r":
+        message = "what was committed is not changed. Open it with mode='r', or a branch (RepositoryPath) for changes."
+        raise InvalidValueError(Problem("snapshot", message))
+    return Address(files=address.files.at(snapshot), path=address.path)
+
+
 def exists(address: Address) -> bool:
     """Whether anything is at an address (an empty directory is nothing)."""
     return bool(address.files.names(address.path)) or (
@@ -126,6 +144,8 @@ def read_snapshot(
     address: Address, mode: Mode, layout: LayoutName = "auto", select: tuple[str, ...] | None = None
 ) -> Snapshot:
     """The value at an address, all of its documents from one moment."""
+    if mode == "r" and isinstance(address.files, RepositoryFiles):
+        address = Address(files=address.files.pinned(), path=address.path)
     place = address.place
     with codecs.Reading():
         texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
@@ -227,6 +247,9 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         message = "this is an array, not an image. Open the group above it, or read it with open_array."
         raise InvalidValueError(Problem(_where(address), message))
     if names := witness.names(address.path):
+        if {"refs", "snapshots"} <= dict(names).keys() or {"repo", "snapshots"} <= dict(names).keys():
+            message = "this is an icechunk repository. Open it with icechunk, and hand in the icechunk.Repository."
+            raise StoreNotFoundError(Problem(_where(address), message))
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
         inner = (joined(address.path, name) for name, is_directory in names if is_directory)
         groups = [path for path in inner if any(witness.read(joined(path, key)) for key in ("zarr.json", ".zgroup"))]
@@ -302,7 +325,8 @@ def _labels(image: Image) -> tuple[str, ...] | None:
 def check_replaceable(address: Address, *, disabled: bool) -> None:
     """Refuse to replace what is at a path that does not look like an OME-Zarr store."""
     place = joined(address.files.identity, address.path)
-    if disabled or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
+    is_kept = isinstance(address.files, RepositoryFiles)  # in the history, whatever replaces it
+    if disabled or is_kept or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
         return
     message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
     raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))

@@ -15,6 +15,7 @@ from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
+from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
@@ -103,6 +104,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
         As for ``open_ome_zarr``; all of the hierarchy that it belongs to is recovered. It need not be there: where its
         creation was interrupted, what that has left beside its place is removed. In an object store it is waited until
         others end their commits, or nothing was heard of them for a minute (of those of documents alone: ten seconds).
+        In an icechunk repository a commit has happened whole or not at all, and there is nothing to do.
     single_writer
         As for ``commit``: no lock is asked for, since no other program writes.
 
@@ -127,6 +129,8 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     removed: list[str] = []
     foreign: list[str] = []
     records: tuple[Record, ...] = ()
+    if isinstance(files, RepositoryFiles):
+        return Recovered()
     if isinstance(files, ObjectFiles) and not files.is_alone:
         return _of_objects(files)
     if is_there:
@@ -191,7 +195,8 @@ def vacuum(
     Parameters
     ----------
     store
-        As for ``recover``.
+        As for ``recover``. In an icechunk repository nothing is staged; chunks of commits that did not happen are
+        removed by its own ``Repository.garbage_collect``.
     older_than
         Keep what was changed within so much time (a ``timedelta``, or seconds); None: remove it whatever its age.
         A store in memory does not know how old things are: with this, nothing of it is removed.
@@ -221,6 +226,8 @@ def vacuum(
     files, is_there = _files(store, single_writer=single_writer)
     if isinstance(files, ObjectFiles) and not files.is_alone:
         return _vacuumed_objects(files, age, dry_run=dry_run)
+    if isinstance(files, RepositoryFiles):
+        return Vacuumed()
     found = beside_of(files)
     removed: list[str] = []
     kept: dict[str, str] = {}
