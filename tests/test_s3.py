@@ -90,7 +90,7 @@ def painted(image: Any) -> Any:
     return nf.set_extra(image, "count", count)
 
 
-EDITS = {"one document": counted, "several": c.each_image(counted), "pixels": painted}
+EDITS: dict[str, Any] = {"one document": counted, "several": c.each_image(counted), "pixels": painted}
 
 
 def write(place: tuple[str, str], times: int, what: str) -> None:
