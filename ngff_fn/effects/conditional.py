@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from uuid import uuid4
 
+from ngff_fn import codecs
 from ngff_fn.effects.fences import Change, FencedDocuments, fenced_by, new_record, split
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work, staged_root
+from ngff_fn.effects.transaction import happened
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, PutDocument
 from ngff_fn.records.paths import joined
@@ -34,6 +37,8 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
     changes = _changes(work)
     files.require_writable()
     files.objects.require_conditions(files.documents.key(WORKSHOP))
+    if not work.address.path and work.marker not in work.plan.base.documents:
+        end_creation(files)
     tags = _compared(work, files.documents, {change.key for change in changes})
     if len(changes) == 1:
         (change,) = changes
@@ -131,23 +136,38 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     if not files.is_alone and files.objects.keys(files.documents.key(address.path)) != [files.documents.key(claim)]:
         files.remove(claim)
         raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
+    first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
     try:
         staged_root(work, files.alone(), address.path, is_last=True)
-        done = _put_root(work, files)
+        done = files.put_new(joined(address.path, first[0]), first[1])
     except BaseException:
         with suppress(NgffError):
             files.remove(address.path)
         raise
-    files.remove(claim)
     if not done:
+        files.remove(claim)
         raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
+    with happened(files, where):
+        for name, text in others:
+            files.put_new(joined(address.path, name), text)
+        files.remove(claim)
     return where
 
 
-def _put_root(work: Work, files: ObjectFiles) -> bool:
-    root = next(op for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
-    *others, last = sorted(root.documents, key=lambda name: name == work.marker)
-    for name in others:
-        files.write(joined(work.address.path, name), root.documents[name])
-    key = joined(work.address.path, last)
-    return files.put_new(key, root.documents[last])
+def _root_of(work: Work) -> Mapping[str, bytes]:
+    """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
+    return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
+
+
+def end_creation(files: ObjectFiles) -> bool:
+    """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
+    if files.signature(_CLAIM) is None:
+        return False
+    there = [name for name in ("zarr.json", ".zattrs", ".zgroup") if files.signature(name) is not None]
+    if not there:  # it has not happened, and nobody knows whether it will
+        return False
+    if there == [".zattrs"]:
+        for name, text in codecs.bare_group("0.4").items():
+            files.put_new(name, text)
+    files.remove(_CLAIM)
+    return True

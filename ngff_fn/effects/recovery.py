@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from attrs import frozen
 
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.conditional import end_creation
 from ngff_fn.effects.fences import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_files import ObjectFiles
@@ -146,12 +147,13 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
 
 
 def _of_objects(files: ObjectFiles) -> Recovered:
-    """Fences alone: where there is no lock, nobody knows what else the living have staged."""
+    """Fences, and creations that have happened; nobody knows what else the living have staged."""
     files.require_writable()
+    created = (joined(files.identity, WORKSHOP),) if end_creation(files) else ()
     ended = files.documents.sweep()
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
     removed = tuple(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count)
-    return Recovered(records=done, removed=removed)
+    return Recovered(records=done, removed=(*created, *removed))
 
 
 def vacuum(
