@@ -19,6 +19,14 @@ class Write:
 
 
 @frozen
+class Overwrite:
+    """Other bytes for a file that is there, from its beginning on; a crash may leave the first half of them."""
+
+    path: str
+    data: bytes
+
+
+@frozen
 class MakeDirectory:
     path: str
 
@@ -78,5 +86,5 @@ class FlushAll:
 
 
 Change: TypeAlias = (
-    Write | MakeDirectory | Link | Rename | Exchange | Unlink | RemoveDirectory | Keys | Flush | FlushAll
+    Write | Overwrite | MakeDirectory | Link | Rename | Exchange | Unlink | RemoveDirectory | Keys | Flush | FlushAll
 )
