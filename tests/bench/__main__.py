@@ -87,7 +87,7 @@ def _row(commit: Commit, kind: StoreKind, folder: Path, most: Most) -> Row:
             widths=(*WIDTHS[:3], 0),
         )
         return Row(commit, kind, refused=trial.why)
-    results = tuple(_results(trial, most))
+    results = tuple(_results(trial, most if trial.kind.is_promised else SAMPLE))
     _say(commit.name, commit.version, trial.kind.name, *(_cell(result, trial.kind) for result in results))
     for column, result in zip(COLUMNS, results, strict=True):
         for bad in result.bad[:3] if result and trial.kind.is_promised else ():
