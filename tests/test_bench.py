@@ -10,8 +10,9 @@ import pytest
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.bench.commits import Commit, commits, named, there_and_back
 from tests.bench.crash import Result, dies, dies_again, loses_power
-from tests.bench.judge import trial_of
+from tests.bench.judge import Refused, Trial, trial_of, trial_or_refusal
 from tests.bench.log import after_cut, cuts, lost_in
+from tests.bench.overtaken import can_be_overtaken, overtaken
 from tests.bench.readers import follows
 from tests.bench.runs import MOST, all_of_it, kinds_in
 from tests.bench.stores import LocalKind
@@ -20,7 +21,20 @@ pytestmark = pytest.mark.timeout(7200 if all_of_it() else 300)
 Record = Callable[[str, object], None]
 
 COMMITS = [pytest.param(each, id=f"{each.version} {each.name}") for each in commits()]
-KINDS = ("local", "memory")
+KINDS = ("local", "memory", "zip", "S3")
+FEWER = MOST.again and 8
+"""Of archives and object stores, whose commits take longer: states after a second crash, and points of overtaking."""
+NOT_ONE_STEP = "taken with single_writer=True only, and then not promised to be one step"
+
+
+def trial_in(kind: str, commit: Commit, folder: Path) -> Trial:
+    """Skipped where this kind of store does not take the commit, or promises less."""
+    trial = trial_or_refusal(commit, kinds_in(folder)[kind], folder)
+    if isinstance(trial, Refused):
+        pytest.skip(trial.why)
+    if not trial.kind.is_promised:
+        pytest.skip(NOT_ONE_STEP)
+    return trial
 
 
 def assert_good(result: Result) -> None:
@@ -32,7 +46,7 @@ def assert_good(result: Result) -> None:
 def test_a_writer_that_dies_after_any_change_leaves_before_or_after(
     commit: Commit, kind: str, quick_path: Path, record_property: Record
 ) -> None:
-    result = dies(trial_of(commit, kinds_in(quick_path)[kind], quick_path))
+    result = dies(trial_in(kind, commit, quick_path))
     assert_good(result)
     record_property(f"{kind}: states that a writer left who died", result.states)
 
@@ -42,18 +56,52 @@ def test_a_writer_that_dies_after_any_change_leaves_before_or_after(
 def test_a_next_writer_that_dies_as_well_leaves_before_or_after(
     commit: Commit, kind: str, quick_path: Path, record_property: Record
 ) -> None:
-    result = dies_again(trial_of(commit, kinds_in(quick_path)[kind], quick_path), MOST.again)
+    most = MOST.again if kind in ("local", "memory") else FEWER
+    result = dies_again(trial_in(kind, commit, quick_path), most)
     assert_good(result)
     record_property(f"{kind}: states that a second writer left who died", result.states)
 
 
+@pytest.mark.parametrize("kind", ["local", "zip"])
 @pytest.mark.parametrize("commit", COMMITS)
 def test_no_commit_that_was_acknowledged_is_lost_when_the_power_fails(
+    commit: Commit, kind: str, quick_path: Path, record_property: Record
+) -> None:
+    result = loses_power(trial_in(kind, commit, quick_path), MOST.samples, MOST.lost)
+    assert_good(result)
+    record_property(f"{kind}: states that a power cut left", result.states)
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+def test_whichever_requests_were_under_way_arrive_it_is_before_or_after(
     commit: Commit, quick_path: Path, record_property: Record
 ) -> None:
-    result = loses_power(trial_of(commit, LocalKind(quick_path), quick_path), MOST.samples, MOST.lost)
+    result = loses_power(trial_in("S3", commit, quick_path), MOST.samples, MOST.lost)
     assert_good(result)
-    record_property("local: states that a power cut left", result.states)
+    record_property("S3: states that a writer left who died with requests under way", result.states)
+
+
+@pytest.mark.parametrize("commit", COMMITS)
+def test_a_writer_who_stands_still_anywhere_while_another_commits_loses_and_doubles_nothing(
+    commit: Commit, quick_path: Path, record_property: Record
+) -> None:
+    trial = trial_in("S3", commit, quick_path)
+    if not can_be_overtaken(trial):
+        pytest.skip("of two who create a store, one is refused")
+    result = overtaken(trial, FEWER)
+    assert_good(result)
+    record_property("S3: points at which a writer was overtaken", result.points)
+
+
+@pytest.mark.parametrize(
+    "commit", [each for each in commits() if each.sort == "replacement"], ids=lambda each: each.name
+)
+def test_a_kind_of_commit_that_a_store_does_not_take_is_refused_before_anything_is_written(
+    commit: Commit, quick_path: Path
+) -> None:
+    refused = trial_or_refusal(commit, kinds_in(quick_path)["S3"], quick_path)  # which looks for what was written
+    assert isinstance(refused, Refused)
+    assert "an object store cannot replace a whole store" in refused.why
 
 
 def test_chunks_in_new_directories_are_not_lost_behind_a_record_that_counts_them_as_done(quick_path: Path) -> None:
@@ -64,13 +112,14 @@ def test_chunks_in_new_directories_are_not_lost_behind_a_record_that_counts_them
 # --- other readers
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("commit", COMMITS)
 def test_zarr_finds_every_reference_whole_wherever_a_writer_dies(
-    commit: Commit, quick_path: Path, record_property: Record
+    commit: Commit, kind: str, quick_path: Path, record_property: Record
 ) -> None:
-    result = follows(trial_of(commit, LocalKind(quick_path), quick_path), "zarr")
+    result = follows(trial_in(kind, commit, quick_path), "zarr")
     assert_good(result)
-    record_property("local: states that zarr-python followed", result.states)
+    record_property(f"{kind}: states that zarr-python followed", result.states)
 
 
 @pytest.mark.peers("iohub")

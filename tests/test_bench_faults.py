@@ -12,9 +12,10 @@ from tests.bench.commits import named
 from tests.bench.crash import Result, dies, dies_again, loses_power
 from tests.bench.faults import Fault
 from tests.bench.judge import Trial, trial_of
+from tests.bench.overtaken import overtaken
 from tests.bench.readers import follows
+from tests.bench.runs import kinds_in
 from tests.bench.schedules import scheduled, stages
-from tests.bench.stores import LocalKind
 
 
 def _followed(trial: Trial) -> Result:
@@ -46,12 +47,43 @@ FOUND: list[tuple[Fault, str, Callable[[Trial], Result]]] = [
     (faults.leaving_what_was_staged, "set_region", dies),
 ]
 
+FOUND_IN_ARCHIVES: list[tuple[Fault, str, Callable[[Trial], Result]]] = [
+    (faults.archive_in_place, "set_scale", dies),
+    (faults.archive_in_place, "add_label", _followed),
+    (faults.archive_removed_first, "set_region", dies),
+    (faults.archive_flushed_too_late, "set_scale", _power),
+    (faults.without_barrier, "add_channel", _power),
+    (faults.without_flush_of_names, "create", _power),
+    (faults.leaving_what_was_staged, "set_scale", dies),
+]
 
-@pytest.mark.parametrize(("fault", "name", "crash"), [pytest.param(*f, id=f"{f[0].__name__}, {f[1]}") for f in FOUND])
-def test_a_planted_fault_is_found(fault: Fault, name: str, crash: Callable[[Trial], Result], quick_path: Path) -> None:
-    right = trial_of(named(name, "0.5"), LocalKind(quick_path), quick_path / "right")
+SEVERAL = "rename_channel in 12 positions"
+FOUND_IN_OBJECT_STORES: list[tuple[Fault, str, Callable[[Trial], Result]]] = [
+    (faults.without_fences, SEVERAL, dies),
+    (faults.without_flip, SEVERAL, dies),
+    (faults.blind_to_fences, SEVERAL, dies),
+    (faults.blind_to_fences, SEVERAL, _power),
+    (faults.fences_rolled_back, SEVERAL, dies),
+    (faults.fences_rolled_forward, SEVERAL, dies),
+    (faults.without_condition, SEVERAL, overtaken),
+    (faults.without_condition, "set_scale", overtaken),
+    (faults.root_put_first, "create", dies),
+]
+
+WHERE = [
+    pytest.param(kind, *found, id=f"{kind}, {found[0].__name__}, {found[1]}, {found[2].__name__}")
+    for kind, all_found in {"local": FOUND, "zip": FOUND_IN_ARCHIVES, "S3": FOUND_IN_OBJECT_STORES}.items()
+    for found in all_found
+]
+
+
+@pytest.mark.parametrize(("kind", "fault", "name", "crash"), WHERE)
+def test_a_planted_fault_is_found(
+    kind: str, fault: Fault, name: str, crash: Callable[[Trial], Result], quick_path: Path
+) -> None:
+    right = trial_of(named(name, "0.5"), kinds_in(quick_path)[kind], quick_path / "right")
     with fault():
-        trial = trial_of(named(name, "0.5"), LocalKind(quick_path), quick_path / "wrong")
+        trial = trial_of(named(name, "0.5"), kinds_in(quick_path)[kind], quick_path / "wrong")
         trial.clean = {**trial.clean, **right.clean}
         assert crash(trial).bad
 

@@ -19,6 +19,7 @@ from tests.bench.changes import (
     Overwrite,
     RemoveDirectory,
     Rename,
+    Rewrite,
     Unlink,
     Write,
 )
@@ -101,6 +102,11 @@ def test_keys_are_put_and_taken_in_one_step() -> None:
     noted = log_of(Keys((("b", b"2"), ("c", b"3")), ("a",)), start=tree_of_keys({"a": b"1"}))
     seen = {tuple(sorted(left.contents())) for left in noted.states()}
     assert seen == {("a",), ("b", "c")}
+
+
+def test_a_file_that_gets_other_bytes_in_place_may_have_some_of_both() -> None:
+    noted = log_of(Rewrite("a", b"1234"), start=log_of(Write("a", b"000")).now)
+    assert [left.contents()["a"] for left in noted.states()] == [b"000", b"120", b"1234"]
 
 
 def test_a_tree_is_the_same_on_a_file_system(tmp_path: Path) -> None:

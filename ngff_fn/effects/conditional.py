@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from uuid import uuid4
 
+from ngff_fn import codecs
 from ngff_fn.effects.fenced import Change, fenced_by, new_record, split
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Watch, now
@@ -14,6 +16,7 @@ from ngff_fn.effects.objects import Found
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work, staged_root
+from ngff_fn.effects.transaction import happened
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode, MoveNode, PutDocument
 from ngff_fn.records.paths import is_within, joined
@@ -38,6 +41,8 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
     changes = changes_of(work)
     files.require_writable()
     files.objects.require_conditions(files.documents.key(WORKSHOP))
+    if not work.address.path and work.marker not in work.plan.base.documents:
+        end_creation(files)
     found = compared(work, files, {change.key for change in changes})
     tags = {key: None if each is None else each.tag for key, each in found.items()}
     if len(changes) == 1:
@@ -152,23 +157,38 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     if not files.is_alone and files.objects.keys(files.documents.key(address.path)) != [files.documents.key(claim)]:
         files.remove(claim)
         raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
+    first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
     try:
         staged_root(work, files.alone(), address.path, is_last=True)
-        done = _put_root(work, files)
+        done = files.put_new(joined(address.path, first[0]), first[1])
     except BaseException:
         with suppress(NgffError):
             files.remove(address.path)
         raise
-    files.remove(claim)
     if not done:
+        files.remove(claim)
         raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
+    with happened(files, where):
+        for name, text in others:
+            files.put_new(joined(address.path, name), text)
+        files.remove(claim)
     return where
 
 
-def _put_root(work: Work, files: ObjectFiles) -> bool:
-    root = next(op for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
-    *others, last = sorted(root.documents, key=lambda name: name == work.marker)
-    for name in others:
-        files.write(joined(work.address.path, name), root.documents[name])
-    key = joined(work.address.path, last)
-    return files.put_new(key, root.documents[last])
+def _root_of(work: Work) -> Mapping[str, bytes]:
+    """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
+    return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
+
+
+def end_creation(files: ObjectFiles) -> bool:
+    """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
+    if files.signature(_CLAIM) is None:
+        return False
+    there = [name for name in ("zarr.json", ".zattrs", ".zgroup") if files.signature(name) is not None]
+    if not there:  # it has not happened, and nobody knows whether it will
+        return False
+    if there == [".zattrs"]:
+        for name, text in codecs.bare_group("0.4").items():
+            files.put_new(name, text)
+    files.remove(_CLAIM)
+    return True

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from ngff_fn.effects import conditional
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.conditional import end_creation
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_files import ObjectFiles
@@ -151,12 +152,16 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
 
 
 def _of_objects(files: ObjectFiles) -> Recovered:
-    """What has fences, and stages that no record names."""
+    """What has fences, stages that no record names, and creations that have happened."""
     files.require_writable()
     files.refuse_interrupted()
+    created = [joined(files.identity, WORKSHOP)] if end_creation(files) else []
     ended = files.documents.sweep(wait=conditional.OLD)
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
-    removed = [joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count]
+    removed = [
+        *created,
+        *(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count),
+    ]
     for stage, record in files.documents.stages().items():
         if record is None:
             files.remove(stage)

@@ -1,30 +1,39 @@
-"""The table of commits, stores and points: ``python -m tests.bench [--all] [NAME …]``."""
+"""The table of commits, stores and points: ``python -m tests.bench [--all] [--store KIND …] [NAME …]``.
+
+dies: the writer, after each of its changes; dies again: the next writer as well; lost: a power cut, which loses what
+was not flushed, or in an object store any of the requests that were under way; overtaken: where there are no locks, the
+writer stands still while another one commits; zarr, iohub: they follow the metadata.
+"""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.commits import Commit, commits
+from attrs import frozen
+
+from tests.bench.commits import SORTS, Commit, commits
 from tests.bench.crash import Result, dies, dies_again, loses_power
-from tests.bench.judge import Trial, trial_of
-from tests.bench.readers import READERS, follows
+from tests.bench.judge import Refused, Trial, trial_or_refusal
+from tests.bench.overtaken import can_be_overtaken, overtaken
+from tests.bench.readers import READERS, can_follow, follows
 from tests.bench.runs import EVERYTHING, SAMPLE, Most, kinds_in
 from tests.bench.schedules import scheduled, stages
 from tests.bench.stores import StoreKind
 
-COLUMNS = ("dies", "dies again", "power cut", *READERS)
+CRASHES = ("dies", "dies again", "lost", "overtaken")
+COLUMNS = (*CRASHES, *READERS)
+WIDTHS = (72, 9, 19, *(13 for _ in COLUMNS))
 
 
-def _say(*cells: object) -> None:
-    widths = (64, 8, 8, *(11 for _ in COLUMNS))
+def _say(*cells: object, widths: Sequence[int] = WIDTHS) -> None:
     sys.stdout.write("".join(f"{cell!s:<{width}}" for cell, width in zip(cells, widths, strict=False)).rstrip() + "\n")
     sys.stdout.flush()
 
@@ -37,43 +46,113 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@frozen
+class Row:
+    """What was found of one kind of commit in one kind of store; ``refused``: why there is nothing."""
+
+    commit: Commit
+    kind: StoreKind
+    results: tuple[Result | None, ...] = ()
+    refused: str = ""
+
+    @property
+    def points(self) -> int:
+        """How many crashes were tried."""
+        return sum(result.points for result in self.results[: len(CRASHES)] if result)
+
+    @property
+    def bad(self) -> int:
+        """How many states are none that a crash may leave; of what is not promised, there are none such."""
+        return sum(len(result.bad) for result in self.results if result) if self.kind.is_promised else 0
+
+
 def _results(trial: Trial, most: Most) -> Iterator[Result | None]:
     """A result for each column; None where there is nothing to be tried."""
     yield dies(trial)
     yield dies_again(trial, most.again)
-    yield loses_power(trial, most.samples, most.lost) if trial.kind.loses_power else None
+    yield loses_power(trial, most.samples, most.lost) if trial.kind.loses else None
+    yield overtaken(trial, most.again) if can_be_overtaken(trial) else None
     for reader in READERS:
-        is_there = importlib.util.find_spec(reader) is not None
-        yield follows(trial, reader) if is_there and trial.kind.loses_power else None
+        yield follows(trial, reader) if can_follow(reader, trial.kind) else None
 
 
-def _row(commit: Commit, kind: StoreKind, folder: Path, most: Most) -> list[Result | None]:
-    results = list(_results(trial_of(commit, kind, folder / kind.name), most))
-    _say(commit.name, commit.version, kind.name, *map(_cell, results))
+def _row(commit: Commit, kind: StoreKind, folder: Path, most: Most) -> Row:
+    trial = trial_or_refusal(commit, kind, folder / kind.name)
+    if isinstance(trial, Refused):
+        _say(
+            commit.name,
+            commit.version,
+            kind.name,
+            f"not taken: {_reason(trial.why)}",
+            widths=(*WIDTHS[:3], 0),
+        )
+        return Row(commit, kind, refused=trial.why)
+    results = tuple(_results(trial, most if trial.kind.is_promised else SAMPLE))
+    _say(commit.name, commit.version, trial.kind.name, *(_cell(result, trial.kind) for result in results))
     for column, result in zip(COLUMNS, results, strict=True):
-        for bad in result.bad[:3] if result else ():
+        for bad in result.bad[:3] if result and trial.kind.is_promised else ():
             sys.stdout.write(f"    {column}, {bad.point}: {bad.wrong}\n")
-    return results
+    return Row(commit, trial.kind, results)
 
 
-def _cell(result: Result | None) -> str:
+def _reason(refusal: str) -> str:
+    """What a refusal says, without where."""
+    return refusal.partition(": ")[2]
+
+
+def _cell(result: Result | None, kind: StoreKind) -> str:
     if result is None:
         return "–"
+    if not kind.is_promised:
+        return f"({len(result.bad)} of {result.states})"
     return f"{result.states} ok" if not result.bad else f"{len(result.bad)} of {result.states} BAD"
 
 
-def _table(chosen: Callable[[Commit], bool], most: Most) -> int:
+def _table(chosen: Callable[[Commit], bool], stores: Sequence[str], most: Most) -> int:
     """How many bad states there are."""
     _say("commit", "version", "store", *COLUMNS)
-    rows: list[list[Result | None]] = []
+    rows: list[Row] = []
     for commit in filter(chosen, commits()):
         with _folder() as folder:
-            rows += [_row(commit, kind, folder, most) for kind in kinds_in(folder).values()]
-    sums = [[result for row in rows if (result := row[column])] for column in range(len(COLUMNS))]
-    _say("states in all", "", "", *(sum(each.states for each in column) for column in sums))
-    bad = sum(len(each.bad) for column in sums for each in column)
-    _say("bad", "", "", *(sum(len(each.bad) for each in column) for column in sums))
-    return bad
+            kinds = kinds_in(folder)
+            rows += [_row(commit, kinds[name], folder, most) for name in kinds if name in stores or not stores]
+    _sums(rows)
+    return sum(row.bad for row in rows)
+
+
+def _sums(rows: list[Row]) -> None:
+    """The points of each kind of store, by how commits are made, and by the crashes."""
+    stores = list(dict.fromkeys(row.kind.name for row in rows if not row.refused))
+    widths = (72, *(19 for _ in stores))
+    _say("", widths=())
+    _say("points tried (bad)", *stores, widths=widths)
+    for sort in SORTS:
+        for version in dict.fromkeys(row.commit.version for row in rows):
+            of_sort = [row for row in rows if (row.commit.sort, row.commit.version) == (sort, version)]
+            cells = [_sum([row for row in of_sort if row.kind.name == store]) for store in stores]
+            if of_sort:
+                _say(f"{sort}, {version}", *cells, widths=widths)
+    _say("all", *(_sum([row for row in rows if row.kind.name == store]) for store in stores), widths=widths)
+    for number, column in enumerate(COLUMNS):
+        states = Counter[str]()
+        for row in rows:
+            if row.results and (result := row.results[number]):
+                states[row.kind.name] += result.states
+        _say(f"different states, {column}", *(f"{states[store]:,}" for store in stores), widths=widths)
+    for why in dict.fromkeys(_reason(row.refused) for row in rows if row.refused):
+        _say(f"not taken: {why}", widths=(0,))
+    if any(not row.kind.is_promised for row in rows):
+        names = sorted({row.commit.name for row in rows if not row.kind.is_promised})
+        text = "taken with single_writer=True only, and then not one step across crashes (in brackets: what is no step)"
+        _say(f"{text}: {', '.join(names)}", widths=(0,))
+
+
+def _sum(rows: list[Row]) -> str:
+    taken = [row for row in rows if not row.refused]
+    if not taken:
+        return "–"
+    points, bad = sum(row.points for row in taken), sum(row.bad for row in taken)
+    return f"{points:,} ({bad})" if taken[0].kind.is_promised else f"{points:,}, not counted"
 
 
 def _schedules(count: int) -> int:
@@ -95,10 +174,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--all", action="store_true", help="every point of every point; takes hours")
     parser.add_argument("--schedules", type=int, help="so many interleavings (a thousand; with --all a million)")
+    parser.add_argument(
+        "--store", action="append", default=[], metavar="KIND", choices=list(kinds_in(Path())), help="only this kind"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only commits that are called so")
     options = parser.parse_args(arguments)
     most = EVERYTHING if options.all else SAMPLE
-    bad = _table(lambda commit: not options.names or commit.name in options.names, most)
+    bad = _table(lambda commit: not options.names or commit.name in options.names, options.store, most)
     bad += _schedules(most.schedules if options.schedules is None else options.schedules)
     return int(bad > 0)
 

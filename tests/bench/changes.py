@@ -27,6 +27,14 @@ class Overwrite:
 
 
 @frozen
+class Rewrite:
+    """Other bytes for a file that is there, from its beginning on; a crash may leave the first half of them."""
+
+    path: str
+    data: bytes
+
+
+@frozen
 class MakeDirectory:
     path: str
 
@@ -86,5 +94,16 @@ class FlushAll:
 
 
 Change: TypeAlias = (
-    Write | Overwrite | MakeDirectory | Link | Rename | Exchange | Unlink | RemoveDirectory | Keys | Flush | FlushAll
+    Write
+    | Overwrite
+    | Rewrite
+    | MakeDirectory
+    | Link
+    | Rename
+    | Exchange
+    | Unlink
+    | RemoveDirectory
+    | Keys
+    | Flush
+    | FlushAll
 )

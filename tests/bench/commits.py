@@ -35,6 +35,11 @@ class Commit:
     writes: Callable[[Path, Version], Act]
     consolidated: tuple[str, ...] = ()
 
+    @property
+    def sort(self) -> str:
+        """Which of the kinds of commit it is that are told apart by how they are made."""
+        return next(sort for sort, names in SORTS.items() if self.name.partition(",")[0] in names)
+
     def prepare(self, folder: Path) -> Path:
         """The store before it, in a folder that has nothing else."""
         before = folder / "before"
@@ -68,6 +73,22 @@ _EDITS: dict[str, Any] = {
     "add_label": c.add_label("nuclei", DATA[0] % 5 + 1),
     "remove_label": c.remove_label("cells"),
 }
+
+
+SORTS = {
+    "one document": ("set_scale", "rename_channel"),
+    "several documents": ("rename_channel in 12 positions",),
+    "new nodes": ("with_pyramid", "add_label", "add_position", "add_position in a new row", "add_well"),
+    "growth": ("add_channel",),
+    "shrinking": ("shrink",),
+    "exchange": ("remove_channel", "crop"),
+    "region": ("set_region", "set_tile"),
+    "rename": ("rename_well", "rename_well to a new row", "move_position"),
+    "removal": ("without_pyramid", "remove_label", "remove_position"),
+    "creation": ("create", "plate_from_positions of images of other stores"),
+    "replacement": ("replace", "plate_from_positions over another plate"),
+}
+"""How commits are made, each with the names of its own."""
 
 
 def commits() -> Iterator[Commit]:

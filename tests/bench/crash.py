@@ -45,11 +45,12 @@ def dies(trial: Trial) -> Result:
 
 
 def dies_again(trial: Trial, most: int | None = None) -> Result:
-    """The writer dies after each of its effects, and the next after each of its own; or a sample of these."""
+    """The writer dies after each of its effects, and the next after each of its own; or so many of these."""
     bad: list[Bad] = []
     pairs: list[tuple[str, Tree, Tree]] = []
     points = 0
-    for first, left in distinct((f"effect {number}", tree) for number, tree in enumerate(trial.log.states())):
+    firsts = distinct((f"effect {number}", tree) for number, tree in enumerate(trial.log.states()))
+    for first, left in sample(list(firsts), most):
         log = trial.recovered(left).log
         states = [] if log is None else list(log.states())
         points += len(states)
@@ -70,7 +71,10 @@ def dies_again(trial: Trial, most: int | None = None) -> Result:
 
 
 def loses_power(trial: Trial, samples: int = SEEDED_SUBSETS, most: int | None = None) -> Result:
-    """The power fails at every moment, and what is not durable is lost in all combinations, or in many."""
+    """The power fails at every moment, and what is not durable is lost in all combinations, or in many.
+
+    Of an object store: the writer dies at every moment, and what was under way is lost so.
+    """
     points, bad = 0, []
     known = set()
     for number, cut in enumerate(cuts(trial.log)):

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ngff_fn.effects import moment, read, staging, transaction
+from attrs import evolve
+
+from ngff_fn.effects import conditional, fenced, fences, moment, read, staging, transaction, zip_commit
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
+from ngff_fn.effects.objects import Objects
 from ngff_fn.effects.record import RECORDS, STAGE, Record
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import carry_out
+from ngff_fn.effects.zip_archive import Archive
 from ngff_fn.errors import Problem
 from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import joined
+from tests.bench.stores import overwrite
 
 Fault = Callable[[], AbstractContextManager[Any]]
 
@@ -87,7 +93,11 @@ def running_what_never_happened() -> AbstractContextManager[Any]:
 @contextmanager
 def leaving_what_was_staged() -> Iterator[None]:
     """The next one does not clean up."""
-    with patch.object(transaction, "clean", lambda _files, _stage: None):
+
+    def clean(_files: Files, _stage: str) -> None:
+        pass
+
+    with patch.object(transaction, "clean", clean), patch.object(zip_commit, "clean", clean):
         yield
 
 
@@ -125,6 +135,128 @@ def blind_to_records() -> Iterator[None]:
 def without_second_look() -> AbstractContextManager[Any]:
     """A reader takes what it has read, whatever was changed meanwhile."""
     return patch.object(read.Witness, "still_true", lambda _witness: True)
+
+
+# --- of archives
+
+
+def archive_in_place() -> AbstractContextManager[Any]:
+    """The archive gets other bytes, instead of being replaced."""
+
+    def put(desk: zip_commit._Desk, new: Archive) -> str:
+        path = desk.archive.identity
+        desk.around.change(overwrite, path, Path(new.path).read_bytes())
+        desk.around.sync([desk.archive.beside()[2]])
+        return path
+
+    return patch.object(zip_commit._Desk, "_put_in_place", put)
+
+
+def archive_removed_first() -> AbstractContextManager[Any]:
+    """The old archive goes before the new one gets its name."""
+    right = zip_commit._Desk._put_in_place
+
+    def put(desk: zip_commit._Desk, new: Archive) -> str:
+        desk.around.remove(desk.archive.beside()[2])
+        return right(desk, new)
+
+    return patch.object(zip_commit._Desk, "_put_in_place", put)
+
+
+@contextmanager
+def archive_flushed_too_late() -> Iterator[None]:
+    """The new archive gets its name before its bytes are durable."""
+    flush, put = LocalFiles.sync, zip_commit._Desk._put_in_place
+
+    def sync(files: LocalFiles, paths: Iterable[str]) -> None:
+        flush(files, [path for path in paths if not path.endswith("/archive")])
+
+    def put_and_flush(desk: zip_commit._Desk, new: Archive) -> str:
+        moment = put(desk, new)
+        desk.around.sync([desk.archive.beside()[2]])
+        return moment
+
+    with patch.object(LocalFiles, "sync", sync), patch.object(zip_commit._Desk, "_put_in_place", put_and_flush):
+        yield
+
+
+# --- of object stores
+
+
+def without_fences() -> AbstractContextManager[Any]:
+    """Each document becomes the new one at once, and no record says that they are one commit."""
+
+    def commit(docs: fences.FencedDocuments, record: fenced.Fences, tags: dict[str, str | None]) -> bool:
+        return all(docs.objects.put_if(docs.key(each.key), each.text, tags[each.key]) for each in record.changes)
+
+    return patch.object(fences.FencedDocuments, "commit", commit)
+
+
+def without_flip() -> AbstractContextManager[Any]:
+    """The record never says that the commit has happened."""
+    right = fenced.Fences.as_bytes
+    return patch.object(fenced.Fences, "as_bytes", lambda record: right(evolve(record, state="prepare")))
+
+
+def without_condition() -> AbstractContextManager[Any]:
+    """What is there is replaced, whatever has become of it."""
+    right = Objects.change
+
+    def change(objects: Objects, operation: Callable[..., Any], *arguments: Any, **said: Any) -> Any:
+        said.pop("mode", None)
+        return right(objects, operation, *arguments, **said)
+
+    return patch.object(Objects, "change", change)
+
+
+def blind_to_fences() -> AbstractContextManager[Any]:
+    """A reader sees what lies there, and asks no record."""
+
+    def read(docs: fences.FencedDocuments, path: str) -> tuple[bytes | None, object | None]:
+        found = docs.objects.document(docs.key(path))
+        return (None, None) if found is None else (fenced.split(found.data), (found.tag, found.marks))
+
+    return patch.object(fences.FencedDocuments, "read", read)
+
+
+def fences_rolled_back() -> AbstractContextManager[Any]:
+    """Whoever meets a commit that has happened undoes it."""
+
+    def abort(docs: fences.FencedDocuments, name: str) -> bool:
+        found = docs._record(name)
+        if found is not None:
+            docs._replace(found[0], lambda change: change.fenced, mark="")
+        return False
+
+    return patch.object(fences.FencedDocuments, "abort", abort)
+
+
+def fences_rolled_forward() -> AbstractContextManager[Any]:
+    """Whoever meets a commit that has not happened carries it out."""
+
+    def abort(docs: fences.FencedDocuments, name: str) -> bool:
+        found = docs._record(name)
+        if found is not None:
+            docs.carry_out(found[0])
+        return False
+
+    return patch.object(fences.FencedDocuments, "abort", abort)
+
+
+def root_put_first() -> AbstractContextManager[Any]:
+    """The root document of a new store is put before what it names."""
+    right = staging.staged_root
+
+    def staged(work: staging.Work, files: Any, root: str, **options: Any) -> None:
+        name, text = min(conditional._root_of(work).items(), key=lambda document: document[0] == work.marker)
+        files.write(joined(root, name), text)
+        right(work, files, root, **options)
+        files.remove(joined(root, name))
+
+    return patch.object(conditional, "staged_root", staged)
+
+
+# --- of those who take turns
 
 
 def without_lock() -> AbstractContextManager[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from attrs import Factory, define, evolve, field, frozen
 
-from tests.bench.commits import NEXT, THEN, Commit, Seen, after, next_writer, seen_in, the_one_after
+import ngff_fn as nf
+from tests.bench.commits import NEXT, THEN, Act, Commit, Seen, after, next_writer, seen_in, the_one_after
 from tests.bench.log import Log
 from tests.bench.stores import StoreKind, run
 from tests.bench.tree import Tree
@@ -40,6 +41,7 @@ class Trial:
 
     commit: Commit
     kind: StoreKind
+    act: Act
     log: Log
     before: Seen
     after: Seen
@@ -64,10 +66,10 @@ class Trial:
 
     def _go_on(self, tree: Tree, writer: Callable[[Any], Any]) -> Recovered:
         try:
-            log, store = run(self.kind, tree, writer)
+            log, store = run(self.kind, tree, lambda store: self.kind.going_on(store, writer))
+            return Recovered(log, _seen_or_wrong(store), self.kind.names(store))
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
             return Recovered(None, f"the next writer fails: {error!r}", frozenset())
-        return Recovered(log, _seen_or_wrong(store), self.kind.take(store).names())
 
     # --- judging
 
@@ -111,12 +113,49 @@ def _seen_or_wrong(store: Any) -> Seen | str:
         return f"a reader fails: {error!r}"
 
 
+@frozen
+class Refused:
+    """A commit that a kind of store does not take, and what it says; nothing was written."""
+
+    kind: StoreKind
+    why: str
+
+
 def trial_of(commit: Commit, kind: StoreKind, folder: Path) -> Trial:
+    """As ``trial_or_refusal``, of a commit that is taken."""
+    trial = trial_or_refusal(commit, kind, folder)
+    assert isinstance(trial, Trial), trial
+    return trial
+
+
+def trial_or_refusal(commit: Commit, kind: StoreKind, folder: Path) -> Trial | Refused:
+    """Make a commit without a crash; as the only writer, where it is refused otherwise."""
+    start, act = kind.start(commit.prepare(folder)), commit.act(folder)
+    refused = _refusal(kind, start, act)
+    alone = kind.alone()
+    if refused and alone is not None and not _refusal(alone, start, act):
+        return _trial(commit, alone, start, act)
+    return Refused(kind, refused) if refused else _trial(commit, kind, start, act)
+
+
+def _refusal(kind: StoreKind, start: Tree, act: Act) -> str:
+    """What a kind of store says to a commit that it does not take."""
+    if kind.alone() is None and kind.is_promised:
+        return ""
+    log = Log(start)
+    try:
+        act(kind.door(kind.put(start), log.note))
+    except (nf.UnsupportedError, nf.StoreExistsError) as refusal:
+        assert not log.changes, "it was refused, and yet something was written"
+        return str(refusal)
+    return ""
+
+
+def _trial(commit: Commit, kind: StoreKind, start: Tree, act: Act) -> Trial:
     """Make a commit without a crash, and see what a next writer makes of before and after."""
-    start = kind.start(commit.prepare(folder))
     before = seen_in(kind.put(start))
-    log, store = run(kind, start, commit.act(folder))
-    trial = Trial(commit, kind, log, before, seen_in(store))
+    log, store = run(kind, start, act)
+    trial = Trial(commit, kind, act, log, before, seen_in(store))
     assert log.now.seen() == kind.take(store).seen(), "the log does not say what was done"
     for tree, seen in ((start, before), (log.now, trial.after)):
         done = trial.recovered(tree)

@@ -19,6 +19,7 @@ from tests.bench.changes import (
     Overwrite,
     RemoveDirectory,
     Rename,
+    Rewrite,
     Unlink,
     Write,
 )
@@ -71,9 +72,11 @@ class Log:
             case Unlink(path=path) | RemoveDirectory(path=path):
                 return [self._names((path, None))]
             case Keys(put=put, gone=gone):
-                new_files = [(key, self._new_file(), data) for key, data in put]
-                names = [*((ROOT, key, inode) for key, inode, _ in new_files), *((ROOT, key, None) for key in gone)]
-                return [*(Bytes(inode, data) for _, inode, data in new_files), Names(tuple(names), ROOT)]
+                new_files = [(ROOT, key, self._new_file(data)) for key, data in put]
+                return [Names((*new_files, *((ROOT, key, None) for key in gone)), ROOT)]
+            case Rewrite(path=path, data=data):
+                inode, half = self.now.at(path), len(data) // 2
+                return [Bytes(inode, data[:half] + self.now.files[inode][half:]), Bytes(inode, data)]
             case Flush(path=path):
                 return [Barrier(self.now.at(path))]
             case FlushAll():
@@ -93,9 +96,9 @@ class Log:
         self._inodes[0] += 1
         return self._inodes[0]
 
-    def _new_file(self) -> int:
+    def _new_file(self, data: bytes = b"") -> int:
         new = self._new()
-        self.now.files[new] = self.start.files[new] = b""
+        self.now.files[new] = self.start.files[new] = data
         return new
 
     def states(self) -> Iterator[Tree]:

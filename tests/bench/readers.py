@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from tests.bench.crash import Result, distinct
+from tests.bench.crash import Result
 from tests.bench.judge import Bad, Trial
+from tests.bench.stores import LocalKind, StoreKind
 
 
-def followed_by_zarr(store: Path) -> None:
-    """Every array and group that the metadata list, opened and read by zarr-python."""
-    _follow(store)
+def followed_by_zarr(store: Any, names: Iterable[str]) -> None:
+    """Every array and group that the metadata list, opened and read by zarr-python.
+
+    ``names`` are those in the store.
+    """
+    _follow(store, "", frozenset(part for name in names for part in _with_those_above(name)))
 
 
-def _follow(node: Path) -> None:
-    group = zarr.open_group(str(node), mode="r", use_consolidated=False)
-    said = _said(group)
+def _with_those_above(name: str) -> Iterator[str]:
+    parts = name.split("/")
+    yield from ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+
+
+def _follow(store: Any, node: str, names: frozenset[str]) -> None:
+    said = _said(zarr.open_group(store, path=node, mode="r", use_consolidated=False))
     for multiscale in said.get("multiscales", ()):
         for dataset in multiscale["datasets"]:
-            array = zarr.open_array(str(node / dataset["path"]), mode="r")
+            array = zarr.open_array(store, path=_joined(node, dataset["path"]), mode="r")
             np.asarray(array[...])
     for path in _listed(said):
-        _follow(node / path)
-    labels = node / "labels"
-    if labels.is_dir() and any(labels.iterdir()):
-        listed = _said(zarr.open_group(str(labels), mode="r", use_consolidated=False)).get("labels", ())
+        _follow(store, _joined(node, path), names)
+    labels = _joined(node, "labels")
+    if labels in names:
+        listed = _said(zarr.open_group(store, path=labels, mode="r", use_consolidated=False)).get("labels", ())
         for name in listed:
-            _follow(labels / name)
+            _follow(store, _joined(labels, name), names)
+
+
+def _joined(node: str, path: str) -> str:
+    return f"{node}/{path}".strip("/")
 
 
 def _said(group: Any) -> dict[str, Any]:
@@ -45,7 +58,7 @@ def _listed(said: dict[str, Any]) -> Iterator[str]:
     yield from (image["path"] for image in said.get("well", {}).get("images", ()))
 
 
-def followed_by_iohub(store: Path) -> None:
+def followed_by_iohub(store: Path, _names: Iterable[str]) -> None:
     """The same, by iohub: an image or a plate."""
     from iohub import open_ome_zarr
 
@@ -56,20 +69,30 @@ def followed_by_iohub(store: Path) -> None:
                 np.asarray(position[dataset.path])
 
 
-READERS = {"zarr": followed_by_zarr, "iohub": followed_by_iohub}
+READERS: dict[str, Callable[[Any, Iterable[str]], None]] = {"zarr": followed_by_zarr, "iohub": followed_by_iohub}
+
+
+def can_follow(reader: str, kind: StoreKind) -> bool:
+    """Whether a reader is there, and opens such stores."""
+    return importlib.util.find_spec(reader) is not None and (reader == "zarr" or isinstance(kind, LocalKind))
 
 
 def follows(trial: Trial, reader: str) -> Result:
     """Another reader, at every state that a writer leaves who dies; before there is a store, it has none to read."""
-    bad, read = [], 0
-    points = list(trial.log.states())
-    for where, tree in distinct((f"effect {number}", tree) for number, tree in enumerate(points)):
-        store = trial.kind.put(tree)
-        if not store.exists() and trial.before.root is None:
+    bad, known, read = [], set(), 0
+    states = list(trial.log.states())
+    for number, tree in enumerate(states):
+        key = frozenset(each for each in tree.seen() if f"{each[0]}/".startswith(f"{trial.kind.place}/"))
+        if key in known:
             continue
-        read += 1
+        known.add(key)
+        store = trial.kind.put(tree)
         try:
-            READERS[reader](store)
+            names = [name.removeprefix(f"{trial.kind.place}/") for name in trial.kind.names(store)]
+            if trial.before.root is None and not {"zarr.json", ".zgroup"} & {*names}:
+                continue
+            read += 1
+            READERS[reader](trial.kind.for_others(store), names)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
-            bad.append(Bad(where, f"{reader} fails: {error!r}"))
-    return Result(len(points), read, tuple(bad))
+            bad.append(Bad(f"effect {number}", f"{reader} fails: {error!r}"))
+    return Result(len(states), read, tuple(bad))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from tests.bench.archives import ZipKind
 from tests.bench.log import SEEDED_SUBSETS
+from tests.bench.object_stores import S3Kind
 from tests.bench.stores import LocalKind, MemoryKind, StoreKind
 
 
@@ -42,5 +44,5 @@ MOST = _wanted()
 
 def kinds_in(folder: Path) -> Mapping[str, StoreKind]:
     """The kinds of stores by name; what needs a folder has one there."""
-    kinds: tuple[StoreKind, ...] = (LocalKind(folder), MemoryKind())
+    kinds: tuple[StoreKind, ...] = (LocalKind(folder), MemoryKind(), ZipKind(folder), S3Kind())
     return {kind.name: kind for kind in kinds}

@@ -18,6 +18,7 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import Memory, MemoryFiles, Surroundings, memory_of
 from ngff_fn.effects.stores import Address
+from ngff_fn.effects.zip_writing import write_archive
 from tests.bench.changes import (
     Change,
     Exchange,
@@ -28,6 +29,7 @@ from tests.bench.changes import (
     MakeDirectory,
     RemoveDirectory,
     Rename,
+    Rewrite,
     Unlink,
     Write,
 )
@@ -47,8 +49,18 @@ class StoreKind(Protocol):
         ...
 
     @property
-    def loses_power(self) -> bool:
-        """Whether it can lose what was not flushed."""
+    def place(self) -> str:
+        """Where the store is in a tree; the rest is beside it."""
+        ...
+
+    @property
+    def loses(self) -> bool:
+        """Whether a crash can lose any of what was done, or asked for, since the last barrier."""
+        ...
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether a commit in it is one step, also across crashes."""
         ...
 
     def start(self, folder: Path) -> Tree:
@@ -67,8 +79,20 @@ class StoreKind(Protocol):
         """The same store for a writer whose changes are noted."""
         ...
 
-    def inside(self, path: str) -> str | None:
-        """The path below the store of a path of the tree; None for what is beside it."""
+    def names(self, store: Any) -> frozenset[str]:
+        """Whatever has a name in a store, and beside it."""
+        ...
+
+    def alone(self) -> StoreKind | None:
+        """The same for the only writer, where that makes a difference."""
+        ...
+
+    def going_on(self, store: Any, act: Callable[[Any], Any]) -> None:
+        """A next writer, and what else has to be done in such a store after a crash."""
+        ...
+
+    def for_others(self, store: Any) -> Any:
+        """What other programs open."""
         ...
 
 
@@ -102,6 +126,10 @@ class Recording(LocalFiles):
             return Flush(path) if arguments[1] is system_calls.flush_file else FlushAll()
         if operation is system_calls.write_file:
             return Write(path, bytes(arguments[1]))
+        if operation is write_archive:
+            return Write(path, Path(arguments[0]).read_bytes())
+        if operation is overwrite:
+            return Rewrite(path, Path(arguments[0]).read_bytes())
         if operation is system_calls.copy_file:
             return Write(other, Path(arguments[0]).read_bytes())
         if operation is os.rename:
@@ -116,6 +144,13 @@ class Recording(LocalFiles):
         return full.removeprefix(self.base).lstrip("/")
 
 
+def overwrite(path: str, data: bytes) -> None:
+    """What this library never does to a file: it gets other bytes in place."""
+    with open(path, "r+b") as file:  # noqa: PTH123 — as ``write_file`` does
+        file.write(data)
+        file.truncate()
+
+
 def _has_two_paths(arguments: tuple[Any, ...]) -> bool:
     return len(arguments) > 1 and isinstance(arguments[1], str)
 
@@ -127,7 +162,7 @@ _OF_ONE: dict[Callable[..., Any], Callable[[str], Change]] = {
 }
 
 
-def _real(folder: Path) -> Path:
+def real(folder: Path) -> Path:
     return folder.resolve()
 
 
@@ -135,10 +170,12 @@ def _real(folder: Path) -> Path:
 class LocalKind:
     """A directory in a folder that is best on a file system in memory."""
 
-    folder: Path = field(converter=_real)
+    folder: Path = field(converter=real)
     files: type[LocalFiles] = LocalFiles
     name: str = "local"
-    loses_power: bool = True
+    place: str = STORE
+    loses: bool = True
+    is_promised: bool = True
 
     def start(self, folder: Path) -> Tree:
         return tree_in(folder)
@@ -154,17 +191,25 @@ class LocalKind:
         return tree_in(store.parent)
 
     def door(self, store: Path, note: Callable[[Change], None]) -> Address:
-        base = str(store.parent)
-        kind = type("Recording", (Recording, self.files), {"note": staticmethod(note), "base": base})
         address = address_of(store)
-        return Address(files=kind(address.files.identity), path=address.path)
+        return Address(files=recording(self.files, store.parent, note)(address.files.identity), path=address.path)
 
-    def inside(self, path: str) -> str | None:
-        return _below(path, f"{STORE}/")
+    def names(self, store: Path) -> frozenset[str]:
+        return self.take(store).names()
+
+    def alone(self) -> None:
+        return None
+
+    def going_on(self, store: Any, act: Callable[[Any], Any]) -> None:
+        act(store)
+
+    def for_others(self, store: Path) -> Path:
+        return store
 
 
-def _below(path: str, prefix: str) -> str | None:
-    return path[len(prefix) :] if path.startswith(prefix) else None
+def recording(files: type[LocalFiles], base: Path, note: Callable[[Change], None]) -> type[LocalFiles]:
+    """Files that note every change below a folder."""
+    return type("Recording", (Recording, files), {"note": staticmethod(note), "base": str(base)})
 
 
 # --- memory
@@ -190,11 +235,13 @@ class MemoryKind:
     """Zarr's store in memory, as one sees it from outside: ``store/`` and what is staged beside it."""
 
     name: str = "memory"
-    loses_power: bool = False
+    place: str = "store"
+    loses: bool = False
+    is_promised: bool = True
 
     def start(self, folder: Path) -> Tree:
         contents = tree_in(folder).contents()
-        return tree_of_keys({f"store/{path.removeprefix(f'{STORE}/')}": data for path, data in contents.items()})
+        return tree_of_keys({f"{self.place}/{path.removeprefix(f'{STORE}/')}": data for path, data in contents.items()})
 
     def put(self, tree: Tree) -> MemoryStore:
         store = MemoryStore()
@@ -212,5 +259,14 @@ class MemoryKind:
         memory: Memory = memory_of(store)
         return Address(files=kind(memory), path="")
 
-    def inside(self, path: str) -> str | None:
-        return _below(path, "store/")
+    def names(self, store: MemoryStore) -> frozenset[str]:
+        return self.take(store).names()
+
+    def alone(self) -> None:
+        return None
+
+    def going_on(self, store: Any, act: Callable[[Any], Any]) -> None:
+        act(store)
+
+    def for_others(self, store: MemoryStore) -> MemoryStore:
+        return store
