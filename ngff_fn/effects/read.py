@@ -17,6 +17,7 @@ from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
 from ngff_fn.errors import (
     ConflictError,
+    DocumentError,
     InvalidValueError,
     NgffError,
     Problem,
@@ -132,7 +133,7 @@ def read_snapshot(
         try:
             decoded = codecs.decode_root(texts, place)
         except NgffError as error:
-            raise error.located(f"{_where(address)}: ") from error
+            raise _with_records(error.located(f"{_where(address)}: "), address.files) from error
     return Snapshot(
         origin=place,
         version=decoded.version,
@@ -196,13 +197,22 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
             problem = error
         if witness.still_true():
             if problem is not None:
-                raise problem
+                raise _with_records(problem, files)
             return found
         if time.monotonic() > deadline:
             message = f"the documents have changed all the time for {PATIENCE:g} s. Try again when less is written."
             raise StoreError(Problem(files.identity, message))
         time.sleep(random.uniform(0, pause))
         pause = min(2 * pause, 0.05)
+
+
+def _with_records(error: NgffError, files: Files) -> NgffError:
+    """What a reader complains of, with the records that were laid over what is stored."""
+    if not isinstance(error, DocumentError | StoreError | StoreNotFoundError):
+        return error
+    message = "what this commit still has to do was read as done, which may be why. recover() does it, or says why not."
+    records = [Problem(joined(files.identity, RECORDS, name), message) for name, _ in _records(files)]
+    return type(error)(*error.problems, *records) if records else error
 
 
 def _documents(

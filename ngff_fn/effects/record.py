@@ -22,6 +22,8 @@ FOREIGN = f"{WORKSHOP}/foreign"
 DRAFT = f"{WORKSHOP}.draft"
 """The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
 _FORMAT = 3
+_LONG = 120
+"""Characters of a path that a message shows."""
 
 
 @frozen
@@ -233,6 +235,23 @@ def is_text(said: bytes | None, before: bytes | Digest | None) -> bool:
 def exchange_is_due(files: Files, step: Exchange) -> bool:
     """Whether the directories have not changed places yet."""
     return all(files.read(joined(step.staged, key)) == text for key, text in step.documents)
+
+
+def as_words(step: Step) -> str:
+    """What a step does, for a message."""
+    match step:
+        case Put():
+            return f"to replace {_clipped(step.key)}"
+        case Move():
+            return f"to move {_clipped(step.source)} to {_clipped(step.target)}"
+        case Exchange():
+            return f"to exchange {_clipped(step.target)} and {_clipped(step.staged)}"
+        case _:
+            assert_never(step)
+
+
+def _clipped(path: str) -> str:
+    return repr(path if len(path) <= _LONG else f"{path[:_LONG]}…")
 
 
 def changed_by(step: Step) -> tuple[str, ...]:
