@@ -33,13 +33,8 @@ from ngff_fn.effects.bounded import decoded, refuse_more
 from ngff_fn.json_splice import parse
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below
+from tests.memory import BOMB, MIB, holding_little
 
-MIB = 2**20
-BOMB = 64 * MIB
-HELD = 48 * MIB
-"""Bytes that may be held while a bomb of 64 MiB is refused."""
-
-CLEAR = Path("/proc/self/clear_refs")
 DATA = np.arange(128 * 128, dtype="uint16").reshape(128, 128)
 
 
@@ -57,23 +52,6 @@ def edited(document: Path, change: Callable[[dict[str, Any]], object]) -> None:
     members = json.loads(document.read_text())
     change(members)
     document.write_text(json.dumps(members))
-
-
-@contextmanager
-def holding_little(most: int = HELD) -> Iterator[None]:
-    """Of the process, as Linux counts it; to trace allocations would not do, as zarr's threads go on meanwhile."""
-    if not CLEAR.exists():
-        yield
-        return
-    CLEAR.write_text("5", encoding="ascii")  # from here on VmHWM counts
-    before = held("VmRSS")
-    yield
-    assert held("VmHWM") - before < most
-
-
-def held(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def opened_as_zarr(store: Any) -> Any:
