@@ -64,10 +64,14 @@ Step: TypeAlias = Put | Move | Exchange
 
 @frozen(kw_only=True)
 class Record:
-    """What a commit that has happened still may have to do."""
+    """What a commit that has happened still may have to do.
+
+    ``durable``: it was promised to survive a power cut, also by whoever carries it out.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    durable: bool = True
 
 
 # --- as a file
@@ -144,8 +148,8 @@ def as_bytes(record: Record) -> bytes:
     """A record as a file."""
     texts = b"".join(chain.from_iterable(map(_texts_of, record.steps)))
     steps = [_step_as_json(step) for step in record.steps]
-    line = json.dumps({"format": _FORMAT, "texts": sha256(texts).hexdigest(), "steps": steps})
-    return b"".join([line.encode(), b"\n", texts])
+    said = {"format": _FORMAT, "durable": record.durable, "texts": sha256(texts).hexdigest(), "steps": steps}
+    return b"".join([json.dumps(said).encode(), b"\n", texts])
 
 
 def _step_from_json(step: dict[str, Any], texts: _Texts) -> Step:
@@ -187,7 +191,7 @@ def _node(path: Any) -> str:
     return str(path)
 
 
-def _steps_from(data: bytes) -> tuple[Step, ...]:
+def _record_from(name: str, data: bytes) -> Record:
     line, _, behind = data.partition(b"\n")
     content = json.loads(line)
     if content["format"] != _FORMAT:
@@ -196,7 +200,7 @@ def _steps_from(data: bytes) -> tuple[Step, ...]:
     texts = _Texts(behind, content["texts"])
     steps = tuple([_step_from_json(step, texts) for step in content["steps"]])
     texts.refuse_more()
-    return steps
+    return Record(name=name, steps=steps, durable=content.get("durable") is not False)
 
 
 def standing(files: Files) -> tuple[Record, ...]:
@@ -210,7 +214,7 @@ def _read_record(files: Files, name: str) -> Record | None:
     if data is None:
         return None  # carried out meanwhile
     try:
-        return Record(name=name, steps=_steps_from(data))
+        return _record_from(name, data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)

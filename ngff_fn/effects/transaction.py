@@ -42,7 +42,7 @@ LOCK_TIMEOUT = 30.0
 
 def publish(files: Files, steps: Iterable[Step], *, durable: bool) -> Record:
     """The moment: a record with these steps stands. Everything that they need has been staged and made durable."""
-    record = Record(name=f"{uuid4().hex}.json", steps=tuple(steps))
+    record = Record(name=f"{uuid4().hex}.json", steps=tuple(steps), durable=durable)
     draft, final = joined(STAGE, record.name), joined(RECORDS, record.name)
     files.write(draft, as_bytes(record))
     files.make_directory(RECORDS)
@@ -253,8 +253,14 @@ def clear_workshop(files: Files, *, durable: bool) -> int:
     """As ``recover``, for those who write the draft anew anyway."""
     if not files.exists(WORKSHOP):
         return 0
+    foreign: list[Problem] = []
     records = standing(files)
-    foreign = [problem for record in records for problem in carry_out(files, record, durable=durable)]
+    for record in records:
+        # Its writer may have had another promise to keep than who finds it, and have died before he could keep it.
+        is_durable = durable or record.durable
+        if is_durable:
+            files.sync([joined(RECORDS, record.name), RECORDS, WORKSHOP, ""])
+        foreign += carry_out(files, record, durable=is_durable)
     clean(files, STAGE)
     for path in (RECORDS, STAGE, FOREIGN, WORKSHOP):
         files.prune(path)
