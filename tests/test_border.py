@@ -28,8 +28,9 @@ import ngff_fn as nf
 from ngff_fn import cli
 from ngff_fn import curried as c
 from ngff_fn.codecs import path_clashes, texts
-from ngff_fn.effects import local, stores
+from ngff_fn.effects import local_reading, stores
 from ngff_fn.effects.bounded import decoded, refuse_more
+from ngff_fn.effects.local import LocalFiles
 from ngff_fn.json_splice import parse
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below
@@ -394,7 +395,7 @@ def test_a_file_that_no_memory_holds_is_named(tmp_path: Path, monkeypatch: pytes
         raise MemoryError
 
     store = made(tmp_path, "0.5")
-    monkeypatch.setattr(local, "read_all", exhausted)
+    monkeypatch.setattr(local_reading, "read_all", exhausted)
     with pytest.raises(nf.StoreError, match=r"zarr\.json: it is larger than the memory"):
         nf.open_ome_zarr(store)
 
@@ -444,7 +445,7 @@ def test_a_path_of_thousands_of_names_is_refused(version: Version, tmp_path: Pat
     with pytest.raises(nf.DocumentError, match=r"datasets\[0\].path: .* has more than 64 names"):
         nf.open_ome_zarr(store)
     with pytest.raises(nf.StoreError, match="has more than 256 names"):
-        local.LocalFiles(str(store)).read(deep)
+        LocalFiles(str(store)).read(deep)
 
 
 def test_names_in_a_store_do_not_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
