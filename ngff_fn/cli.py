@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
         sys.stdout.flush()
     except nf.NgffError as error:
-        for line in str(error).splitlines():
+        for line in str(error).replace("single_writer=True", "--single-writer").splitlines():
             print(f"ngff-fn {options.command}: {_plain(line)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # who reads this has seen enough, as `head` has
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     about = "make synthetic cells, read them, edit them through a pipe, print the plan, commit it"
-    command = commands.add_parser("demo", help=about, description=f"{about[0].upper()}{about[1:]}.")
+    command = commands.add_parser("demo", help=about, description=f"{about.capitalize()}.")
     command.add_argument("directory", type=Path, metavar="DIR", help="where cells.zarr will lie; it is made if need be")
     command.add_argument("--overwrite", action="store_true", help="replace the cells.zarr that is there already")
     command.set_defaults(run=_demo)
@@ -75,19 +75,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "rename-wells", _rename_wells, "rename the wells of a plate, all in one commit")
     command.add_argument("csv", type=Path, metavar="CSV", help="a file of two columns: old, new, such as A/1,B/3")
-    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
 
     command = _command(commands, "set-scale", _set_scale, "set the voxel size of every image, all in one commit")
     for axis in _SCALED:
         command.add_argument(f"--{axis}", type=float, metavar="SIZE", help=f"along {axis}, in the unit of the axis")
-    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
 
     command = _command(commands, "pyramid", _pyramid, "make the pyramid of every image, all in one commit")
     command.add_argument("--levels", type=int, metavar="N", help="level 0 included; if left out, as many as there are")
     methods = f"one of {', '.join(METHODS)}; mean, if left out"
     command.add_argument("--method", default="mean", choices=METHODS, metavar="METHOD", help=methods)
     command.add_argument("--replace", action="store_true", help="make other levels than those that are there")
-    command.add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
 
     about = "carry out what an interrupted commit has left to do, and remove what nobody will finish"
     _command(commands, "recover", _recover, about)
@@ -96,17 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     younger = "keep what was changed within this time, such as 90s, 15m, 1h or 2d"
     command.add_argument("--older-than", type=_seconds, metavar="TIME", help=younger)
     command.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
+
+    for name in ("rename-wells", "set-scale", "pyramid"):
+        commands.choices[name].add_argument("--dry-run", action="store_true", help="print the plan, and write nothing")
+    alone = "ask for no lock, since no other program writes meanwhile; needed where the store has none"
+    for name in ("demo", "rename-wells", "set-scale", "pyramid", "recover", "vacuum"):
+        commands.choices[name].add_argument("--single-writer", action="store_true", help=alone)
     return parser
 
 
 def _command(commands: Any, name: str, run: Callable[[Any], None], about: str) -> argparse.ArgumentParser:
     """A command about a store."""
-    command: argparse.ArgumentParser = commands.add_parser(
-        name, help=about, description=f"{about[0].upper()}{about[1:]}."
-    )
-    command.add_argument(
-        "store", metavar="STORE", help="an image, a plate, a well or a collection; also within a store"
-    )
+    command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
+    what = "an image, a plate, a well or a collection; also within a store"
+    command.add_argument("store", metavar="STORE", help=what)
     command.set_defaults(run=run)
     return command
 
@@ -252,7 +252,7 @@ def _seconds(text: str) -> float:
 
 
 def _recover(options: Any) -> None:
-    done = nf.recover(options.store)
+    done = nf.recover(options.store, single_writer=options.single_writer)
     for record in done.records:
         print(f"carried out the commit {record.name} ({counted(record.steps, 'step')})")
     for path in done.removed:
@@ -264,7 +264,8 @@ def _recover(options: Any) -> None:
 
 
 def _vacuum(options: Any) -> None:
-    done = nf.vacuum(options.store, older_than=options.older_than, dry_run=options.dry_run)
+    how = {"dry_run": options.dry_run, "single_writer": options.single_writer}
+    done = nf.vacuum(options.store, older_than=options.older_than, **how)
     for path in done.removed:
         print(f"{'would remove' if options.dry_run else 'removed'} {path}")
     for path, reason in done.kept.items():
@@ -313,7 +314,8 @@ def _carry_out(options: Any, edit: Callable[[Any], Any]) -> None:
         print(_plain(nf.describe(nf.diff(base, edit(base.root)))))
     else:
         bar = sys.stderr.isatty() and can_show_bar()
-        print(_plain(nf.describe(nf.update(options.store, edit, progress=bar).plan).partition("\n")[0]))
+        done = nf.update(options.store, edit, progress=bar, single_writer=options.single_writer)
+        print(_plain(nf.describe(done.plan).partition("\n")[0]))
 
 
 def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.InvalidValueError) -> None:
@@ -331,7 +333,7 @@ def _demo(options: Any) -> None:
     store = options.directory / "cells.zarr"
     new = nf.image_from(_cells(), axes="czyx", channel_names=["405 nm", "488 nm"], name="cells")
     try:
-        nf.create(store, new, version="0.5", overwrite=options.overwrite)
+        nf.create(store, new, version="0.5", overwrite=options.overwrite, single_writer=options.single_writer)
     except nf.StoreExistsError as error:
         if options.overwrite:
             raise
@@ -358,7 +360,7 @@ def _demo(options: Any) -> None:
     plan = nf.diff(base, nf.pipe(base.root, *edits))
     _say("The plan", nf.describe(plan))
 
-    committed = nf.commit(store, plan)
+    committed = nf.commit(store, plan, single_writer=options.single_writer)
     _say("What is there after the commit", nf.format_tree(committed.snapshot))
     _say("Where it lies", str(store.resolve()))
 

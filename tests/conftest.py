@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.arrays_in_stores import Home, counted, spec
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Properties are bounded by a count of examples, never by time: a busy machine is no failure. CI runs the same examples
@@ -59,6 +61,15 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(params=[("0.4", None), ("0.5", None), ("0.5", (4, 4))], ids=["0.4", "0.5", "shards"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+    """``home.zarr`` with one array, "0", of 7 x 9 numbers in chunks of 2 x 2."""
+    version, shards = request.param
+    made = Home(tmp_path / "home.zarr", version)
+    made.create("0", spec((7, 9), (2, 2), shards=shards), counted((7, 9)))
+    return made
 
 
 @pytest.fixture

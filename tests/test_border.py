@@ -28,18 +28,14 @@ import ngff_fn as nf
 from ngff_fn import cli
 from ngff_fn import curried as c
 from ngff_fn.codecs import path_clashes, texts
-from ngff_fn.effects import local, stores
+from ngff_fn.effects import local_reading, stores
 from ngff_fn.effects.bounded import decoded, refuse_more
+from ngff_fn.effects.local import LocalFiles
 from ngff_fn.json_splice import parse
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below
+from tests.memory import BOMB, MIB, holding_little
 
-MIB = 2**20
-BOMB = 64 * MIB
-HELD = 48 * MIB
-"""Bytes that may be held while a bomb of 64 MiB is refused."""
-
-CLEAR = Path("/proc/self/clear_refs")
 DATA = np.arange(128 * 128, dtype="uint16").reshape(128, 128)
 
 
@@ -57,23 +53,6 @@ def edited(document: Path, change: Callable[[dict[str, Any]], object]) -> None:
     members = json.loads(document.read_text())
     change(members)
     document.write_text(json.dumps(members))
-
-
-@contextmanager
-def holding_little(most: int = HELD) -> Iterator[None]:
-    """Of the process, as Linux counts it; to trace allocations would not do, as zarr's threads go on meanwhile."""
-    if not CLEAR.exists():
-        yield
-        return
-    CLEAR.write_text("5", encoding="ascii")  # from here on VmHWM counts
-    before = held("VmRSS")
-    yield
-    assert held("VmHWM") - before < most
-
-
-def held(field: str) -> int:
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def opened_as_zarr(store: Any) -> Any:
@@ -416,7 +395,7 @@ def test_a_file_that_no_memory_holds_is_named(tmp_path: Path, monkeypatch: pytes
         raise MemoryError
 
     store = made(tmp_path, "0.5")
-    monkeypatch.setattr(local, "read_all", exhausted)
+    monkeypatch.setattr(local_reading, "read_all", exhausted)
     with pytest.raises(nf.StoreError, match=r"zarr\.json: it is larger than the memory"):
         nf.open_ome_zarr(store)
 
@@ -466,7 +445,7 @@ def test_a_path_of_thousands_of_names_is_refused(version: Version, tmp_path: Pat
     with pytest.raises(nf.DocumentError, match=r"datasets\[0\].path: .* has more than 64 names"):
         nf.open_ome_zarr(store)
     with pytest.raises(nf.StoreError, match="has more than 256 names"):
-        local.LocalFiles(str(store)).read(deep)
+        LocalFiles(str(store)).read(deep)
 
 
 def test_names_in_a_store_do_not_command_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,8 @@ from zarr.storage import MemoryStore
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
+from ngff_fn.effects import system_calls
+from ngff_fn.effects.record import STAGE
 from ngff_fn.records.examples import CELLS
 from ngff_fn.views.info import format_info, info
 
@@ -511,6 +513,35 @@ def test_a_pyramid_that_no_image_can_have_is_refused_and_nothing_is_written(
     assert main(["pyramid", store, "--levels", "2", "--dry-run"]) == 0
     assert "+ A/1/0/1" in capsys.readouterr().out
     assert nf.open_ome_zarr(store) == before
+
+
+# -- what is said to all that write ------------------------------------------------------------------------------------
+
+WRITING = ("demo", "rename-wells", "set-scale", "pyramid", "recover", "vacuum")
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_where_there_are_no_locks_a_command_that_writes_is_the_single_writer_when_told(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Path(plate_at(tmp_path / "store.zarr"))
+    (tmp_path / "wells.csv").write_text("A/1,B/3\n")
+    (store / STAGE / "left").mkdir(parents=True)
+    monkeypatch.setattr(system_calls, "fcntl", None)  # as on Windows
+    more = {"rename-wells": [str(tmp_path / "wells.csv")], "set-scale": ["--y", "3"], "pyramid": ["--levels", "2"]}
+    arguments = [command, str(tmp_path if command == "demo" else store), *more.get(command, [])]
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "Say --single-writer where no other program writes." in told
+    assert "single_writer" not in told
+    assert main([*arguments, "--single-writer"]) == 0
+    assert (store / STAGE).exists() == (command == "demo")
+
+
+@pytest.mark.parametrize("command", ["tree", "info"])
+def test_who_only_reads_need_not_say_that_nobody_writes(command: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([command, str(tmp_path), "--single-writer"])
 
 
 def test_the_module_runs_as_the_command_does() -> None:

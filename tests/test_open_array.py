@@ -23,14 +23,6 @@ from tests.arrays_in_stores import Home, counted, spec
 VERSIONS: tuple[Version, Version] = ("0.4", "0.5")
 
 
-@pytest.fixture(params=[("0.4", None), ("0.5", None), ("0.5", (4, 4))], ids=["0.4", "0.5", "shards"])
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    version, shards = request.param
-    made = Home(tmp_path / "home.zarr", version)
-    made.create("0", spec((7, 9), (2, 2), shards=shards), counted((7, 9)))
-    return made
-
-
 def test_an_array_is_what_is_stored(home: Home, tmp_path: Path) -> None:
     for store, path in (
         (tmp_path / "home.zarr", "0"),

@@ -28,14 +28,6 @@ from tests.small_images import AXES, DTYPES, arrays
 dask = pytest.importorskip("dask")
 
 
-@pytest.fixture(params=[("0.4", None), ("0.5", None), ("0.5", (4, 4))], ids=["0.4", "0.5", "shards"])
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
-    version, shards = request.param
-    made = Home(tmp_path / "home.zarr", version)
-    made.create("0", spec((7, 9), (2, 2), shards=shards), counted((7, 9)))
-    return made
-
-
 def test_a_dask_array_is_what_is_stored(home: Home, tmp_path: Path) -> None:
     for store, path in ((tmp_path / "home.zarr", "0"), (str(tmp_path / "home.zarr" / "0"), ""), (home.store, "/0/")):
         array = nf.to_dask(store, path)

@@ -105,6 +105,67 @@ def test_a_record_whose_texts_are_damaged_is_refused(store: Path) -> None:
     assert (store / "zarr.json").read_bytes() == document
 
 
+IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
+    ({"do": "put", "key": "zarr.json/a", "before": None, "length": 4}, "to replace 'zarr.json/a'"),
+    ({"do": "put", "key": "a" * 300, "before": None, "length": 4}, f"to replace '{'a' * 120}…'"),
+    ({"do": "put", "key": "link/a", "before": None, "length": 4}, "to replace 'link/a'"),
+    ({"do": "move", "source": "notes", "target": "notes/a"}, "to move 'notes' to 'notes/a'"),
+    ({"do": "move", "source": "notes", "target": "0"}, "to move 'notes' to '0'"),
+    ({"do": "move", "source": "notes", "target": "0/zarr.json"}, "to move 'notes' to '0/zarr.json'"),
+    ({"do": "exchange", "staged": "notes", "target": "none", "documents": {"a": 4}}, "to exchange 'none' and 'notes'"),
+]
+
+
+@pytest.mark.parametrize(("step", "told"), IMPOSSIBLE, ids=[told[:40] for _, told in IMPOSSIBLE])
+def test_a_record_that_cannot_be_carried_out_is_named_with_its_step_and_the_cure(
+    step: Any, told: str, store: Path
+) -> None:
+    base = nf.open_ome_zarr(store, mode="r+")
+    plan = nf.diff(base, nf.set_scale(base.root, y=2.0))
+    (store / "notes").mkdir()
+    (store / "notes" / "a").write_text("evil")
+    (store / "link").symlink_to(store.parent)
+    texts = "evil" if step["do"] != "move" else ""
+    steps = [{"do": "move", "source": f"{STAGE}/none", "target": "nowhere"}, step]
+    said = {"format": 3, "texts": sha256(texts.encode()).hexdigest(), "steps": steps}
+    (store / RECORDS).mkdir(parents=True)
+    record = store / RECORDS / "r.json"
+    record.write_text(json.dumps(said) + "\n" + texts)
+    for act in (nf.recover, lambda path: nf.commit(path, plan)):
+        with pytest.raises(nf.StoreError) as refusal:
+            act(store)
+        blamed, reason = refusal.value.problems
+        assert blamed.location == str(record)
+        assert f"(step 2 of 2, {told}, fails)" in blamed.message
+        assert "move this record out of the store" in blamed.message
+        assert reason.location.startswith(str(store))
+        assert reason.location != str(record)
+    record.rename(store.parent / "r.json")  # the cure
+    nf.commit(store, plan)  # nothing had been done
+    assert not (store / "__ngff_fn").exists()
+
+
+def test_where_a_link_stops_the_way_of_a_move_the_record_is_named_too(store: Path) -> None:
+    (store / "notes").mkdir()
+    (store / "link").symlink_to(store.parent)
+    (store / RECORDS).mkdir(parents=True)
+    record = Record(name="r.json", steps=(Move(source="notes", target="link/a"),))
+    (store / RECORDS / "r.json").write_bytes(as_bytes(record))
+    with pytest.raises(nf.StoreError, match=r"r\.json: the commit of this record.*\n.*/link: a link leaves the store"):
+        nf.recover(store)
+
+
+def test_what_a_reader_misses_is_told_with_the_record_that_may_be_why(store: Path) -> None:
+    (store / RECORDS).mkdir(parents=True)
+    (store / RECORDS / "r.json").write_bytes(as_bytes(Record(name="r.json", steps=(Move(source="0", target="0/a"),))))
+    with pytest.raises(nf.DocumentError, match=r"no document 0/zarr\.json") as refusal:
+        nf.open_ome_zarr(store)
+    assert refusal.value.problems[-1].location == str(store / RECORDS / "r.json")
+    assert "recover()" in refusal.value.problems[-1].message
+    (store / RECORDS / "r.json").unlink()
+    assert nf.open_ome_zarr(store).root.levels
+
+
 def test_a_path_with_two_dots_is_not_followed(tmp_path: Path) -> None:
     files = LocalFiles(str(tmp_path / "root"))
     for act in (files.read, files.names, files.signature, lambda key: files.write(key, b""), files.remove):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from zarr.storage import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.record import RECORDS
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 
 pytestmark = pytest.mark.timeout(280)
@@ -97,6 +102,77 @@ def test_a_plan_that_another_writer_overtook_is_a_conflict_and_changes_nothing(q
     with pytest.raises(nf.ConflictError, match="has changed"):
         nf.commit(store, plan)
     assert nf.scale(nf.open_ome_zarr(store).root)["y"] == 1.0
+
+
+COMPARED = [
+    # What is done; a document that it is computed from and does not change; how often the lock is got until the moment.
+    pytest.param("0.4", c.set_scale(y=2.0), ".zgroup", 1, id="one document"),
+    pytest.param("0.4", c.with_pyramid(levels=2), "0/.zarray", 2, id="a new level, 0.4"),
+    pytest.param("0.5", c.with_pyramid(levels=2), "0/zarr.json", 2, id="a new level, 0.5"),
+]
+
+
+@pytest.mark.parametrize(("version", "edit", "key", "locks"), COMPARED)
+def test_documents_that_a_commit_does_not_change_are_compared_under_the_lock(
+    version: Version, edit: Any, key: str, locks: int, quick_path: Path
+) -> None:
+    store = quick_path / "image.zarr"
+    shared_image(store, version)
+    base = nf.open_ome_zarr(store, mode="r+")
+    plan = nf.diff(base, edit(base.root))
+    assert key in dict(plan.compare)
+    assert key not in {operation.key for operation in plan.operations if isinstance(operation, nf.PutDocument)}
+    events: list[str] = []
+
+    class Watched(LocalFiles):
+        @contextmanager
+        def lock(self, timeout: float) -> Iterator[None]:
+            with super().lock(timeout):
+                events.append("lock")
+                yield
+                events.append("unlock")
+
+        def get(self, key: str) -> Any:
+            events.append(key)
+            return super().get(key)
+
+        def take_place(self, draft: str, key: str) -> bool:
+            events.append("moment")
+            return super().take_place(draft, key)
+
+        def move(self, source: str, target: str) -> None:
+            events.extend(["moment"] if target.startswith(RECORDS) else [])
+            super().move(source, target)
+
+    nf.commit(Address(files=Watched(str(store)), path=""), plan)
+    moment = events.index("moment")
+    locked = len(events) - events[::-1].index("lock")
+    assert events.count("lock") == locks
+    assert locked < moment < events.index("unlock", locked)
+    assert {key, *(each for each, text in plan.compare if text is not None)} <= set(events[locked:moment])
+
+
+@pytest.mark.parametrize(("version", "edit", "key", "locks"), COMPARED)
+def test_what_another_writer_does_to_them_until_the_lock_is_got_is_a_conflict(
+    version: Version, edit: Any, key: str, locks: int, quick_path: Path
+) -> None:
+    store = quick_path / "image.zarr"
+    shared_image(store, version)
+    base = nf.open_ome_zarr(store, mode="r+")
+    plan = nf.diff(base, edit(base.root))
+    document = store / (".zattrs" if version == "0.4" else "zarr.json")
+    before, turn = document.read_bytes(), count(1)
+
+    class Late(LocalFiles):
+        def lock(self, timeout: float) -> Any:
+            if next(turn) == locks:
+                (store / key).write_bytes((store / key).read_bytes() + b"\n")
+            return super().lock(timeout)
+
+    with pytest.raises(nf.ConflictError, match=key):
+        nf.commit(Address(files=Late(str(store)), path=""), plan)
+    assert next(turn) > locks
+    assert document.read_bytes() == before
 
 
 def test_edits_are_run_again_on_the_new_state_when_another_writer_came_first(quick_path: Path) -> None:

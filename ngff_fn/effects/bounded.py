@@ -2,6 +2,10 @@
 
 The bound is known: a chunk has as many bytes as its shape and dtype say. What decodes to more than that was damaged, or
 made to exhaust the memory of whoever reads it.
+
+Codecs that are not named below (pcodec, zfp, those that other programs register) decode to what they please: how much
+that is nobody knows before, and neither zarr nor numcodecs can tell them a bound. What is decoded before them is
+bounded; what they have made is looked at, and is no pixels unless it has the shape of a chunk (see ``shapes``).
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ def decoded(codec: Codec, data: Any, most: int) -> Any:
     Parameters
     ----------
     codec
-        Of numcodecs. Blosc, Zstandard, gzip, zlib, LZ4, bzip2 and LZMA are bounded; others are not.
+        Of numcodecs. Blosc, Zstandard, gzip, zlib, LZ4, bzip2 and LZMA are bounded; others cannot be.
     data
         Encoded.
     most

@@ -15,6 +15,7 @@ from zarr.storage import StorePath
 
 from ngff_fn.codecs import decode_array
 from ngff_fn.effects.inspected import Inspection, inspection
+from ngff_fn.effects.shapes import look_at_shapes
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.torn import Form, TornError, form_of, refuse_torn, torn
 from ngff_fn.errors import NgffError, Problem, UnsupportedError
@@ -285,7 +286,10 @@ def zarr_array(
         else:
             metadata = json.loads(documents["zarr.json"])
         config: Any = {"order": "C", "write_empty_chunks": False}
-        return Array(AsyncArray(metadata=metadata, store_path=StorePath(store, path), config=config))
+        opened = AsyncArray(metadata=metadata, store_path=StorePath(store, path), config=config)
+        if read_only:
+            look_at_shapes(opened)
+        return Array(opened)
     except Exception as error:
         message = f"zarr cannot open this array ({error}). Install the package that brings its codec, or convert it."
         raise UnsupportedError(Problem(path, message)) from error

@@ -27,8 +27,11 @@ _WIDEST = 16
 class Inspection:
     """Of the chunks of an array."""
 
-    codecs: tuple[Codec, ...]
+    codecs: tuple[Codec | None, ...]
+    """Of numcodecs; None for one that it does not know: of what that decodes nothing can be said."""
     nbytes: int
+    serialized: int
+    """How many codecs make bytes of pixels in a way of their own: 0 or 1."""
     count: int
     """Chunks in a shard; 0 where there are no shards."""
     index: int
@@ -71,11 +74,14 @@ class Inspection:
 
     def _inspect(self, data: bytes) -> None:
         for before in range(len(self.codecs) - 1, -1, -1):
-            most = encoded_at_most(before, self.nbytes)
-            if before:
-                data = decoded(self.codecs[before], data, most)
+            codec = self.codecs[before]
+            if codec is None:
+                return
+            most = encoded_at_most(before + self.serialized, self.nbytes)
+            if before and self.codecs[before - 1] is not None:
+                data = decoded(codec, data, most)
             else:
-                refuse_more(self.codecs[before], data, most)
+                refuse_more(codec, data, most)
 
     def _chunks_of(self, shard: bytes) -> list[bytes]:
         index = shard[: self.index] if self.at_start else shard[-self.index :]
@@ -102,10 +108,14 @@ def inspection(array: ArraySpec) -> Inspection:
     has_checksum = "index_codecs" not in said or "crc32c" in str(said["index_codecs"])
     index = 16 * count + 4 * has_checksum if count else 0
     at_start = said.get("index_location") == "start"
-    codecs = tuple(map(_codec, array.compressors))
-    known = tuple(codec for codec in codecs if codec is not None)
-    known = known if len(known) == len(codecs) else ()  # behind one that is not known nothing can be looked at
-    return Inspection(codecs=known, nbytes=nbytes, count=count, index=index, at_start=at_start)
+    return Inspection(
+        codecs=tuple(map(_codec, array.compressors)),
+        nbytes=nbytes,
+        serialized=int(array.serializer is not None and array.serializer.get("name") != "bytes"),
+        count=count,
+        index=index,
+        at_start=at_start,
+    )
 
 
 def _codec(entry: FrozenMap) -> Codec | None:

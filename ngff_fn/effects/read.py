@@ -13,11 +13,12 @@ from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.repository_files import RepositoryFiles
-from ngff_fn.effects.standing import names_of_records, standing
+from ngff_fn.effects.standing import paths_of_records, standing
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
 from ngff_fn.errors import (
     ConflictError,
+    DocumentError,
     InvalidValueError,
     NgffError,
     Problem,
@@ -152,7 +153,7 @@ def read_snapshot(
         try:
             decoded = codecs.decode_root(texts, place)
         except NgffError as error:
-            raise error.located(f"{_where(address)}: ") from error
+            raise _with_records(error.located(f"{_where(address)}: "), address.files) from error
     return Snapshot(
         origin=place,
         version=decoded.version,
@@ -169,7 +170,7 @@ class Witness:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._names = names_of_records(files)
+        self._names = paths_of_records(files)
         self._source: View | Files = View(files, standing(files)) if self._names else files
         self._seen: dict[str, object | None] = {}
 
@@ -191,7 +192,7 @@ class Witness:
     def still_true(self) -> bool:
         """Whether nothing that was read has changed."""
         # The records first: once a record is gone, what it changed shows in the documents.
-        if names_of_records(self.files) != self._names:
+        if paths_of_records(self.files) != self._names:
             return False
         return all(map(self._is_still, self._seen.items()))
 
@@ -212,13 +213,22 @@ def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
             problem = error
         if witness.still_true():
             if problem is not None:
-                raise problem
+                raise _with_records(problem, files)
             return found
         if time.monotonic() > deadline:
             message = f"the documents have changed all the time for {PATIENCE:g} s. Try again when less is written."
             raise StoreError(Problem(files.identity, message))
         time.sleep(random.uniform(0, pause))
         pause = min(2 * pause, 0.05)
+
+
+def _with_records(error: NgffError, files: Files) -> NgffError:
+    """What a reader complains of, with the records that were laid over what is stored."""
+    if not isinstance(error, DocumentError | StoreError | StoreNotFoundError):
+        return error
+    message = "what this commit still has to do was read as done, which may be why. recover() does it, or says why not."
+    records = [Problem(joined(files.identity, path), message) for path in paths_of_records(files)]
+    return type(error)(*error.problems, *records) if records else error
 
 
 def _documents(

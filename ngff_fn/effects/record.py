@@ -22,6 +22,8 @@ FOREIGN = f"{WORKSHOP}/foreign"
 DRAFT = f"{WORKSHOP}.draft"
 """The next text of the one document that a commit replaces: beside the workshop, which it can do without."""
 _FORMAT = 3
+_LONG = 120
+"""Characters of a path that a message shows."""
 
 
 @frozen
@@ -62,10 +64,14 @@ Step: TypeAlias = Put | Move | Exchange
 
 @frozen(kw_only=True)
 class Record:
-    """What a commit that has happened still may have to do."""
+    """What a commit that has happened still may have to do.
+
+    ``durable``: it was promised to survive a power cut, also by whoever carries it out.
+    """
 
     name: str
     steps: tuple[Step, ...]
+    durable: bool = True
 
 
 # --- as a file
@@ -142,8 +148,8 @@ def as_bytes(record: Record) -> bytes:
     """A record as a file."""
     texts = b"".join(chain.from_iterable(map(_texts_of, record.steps)))
     steps = [_step_as_json(step) for step in record.steps]
-    line = json.dumps({"format": _FORMAT, "texts": sha256(texts).hexdigest(), "steps": steps})
-    return b"".join([line.encode(), b"\n", texts])
+    said = {"format": _FORMAT, "durable": record.durable, "texts": sha256(texts).hexdigest(), "steps": steps}
+    return b"".join([json.dumps(said).encode(), b"\n", texts])
 
 
 def _step_from_json(step: dict[str, Any], texts: _Texts) -> Step:
@@ -187,6 +193,10 @@ def node_path(path: Any) -> str:
 
 def steps_from(data: bytes) -> tuple[Step, ...]:
     """The steps of a record that was read; ValueError, KeyError or TypeError where they are none."""
+    return _record_from("", data).steps
+
+
+def _record_from(name: str, data: bytes) -> Record:
     line, _, behind = data.partition(b"\n")
     content = json.loads(line)
     if content["format"] != _FORMAT:
@@ -195,7 +205,7 @@ def steps_from(data: bytes) -> tuple[Step, ...]:
     texts = _Texts(behind, content["texts"])
     steps = tuple([_step_from_json(step, texts) for step in content["steps"]])
     texts.refuse_more()
-    return steps
+    return Record(name=name, steps=steps, durable=content.get("durable") is not False)
 
 
 def standing(files: Files) -> tuple[Record, ...]:
@@ -209,7 +219,7 @@ def _read_record(files: Files, name: str) -> Record | None:
     if data is None:
         return None  # carried out meanwhile
     try:
-        return Record(name=name, steps=steps_from(data))
+        return _record_from(name, data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
         location = joined(files.identity, RECORDS, name)
@@ -234,6 +244,23 @@ def is_text(said: bytes | None, before: bytes | Digest | None) -> bool:
 def exchange_is_due(files: Files, step: Exchange) -> bool:
     """Whether the directories have not changed places yet."""
     return all(files.read(joined(step.staged, key)) == text for key, text in step.documents)
+
+
+def as_words(step: Step) -> str:
+    """What a step does, for a message."""
+    match step:
+        case Put():
+            return f"to replace {_clipped(step.key)}"
+        case Move():
+            return f"to move {_clipped(step.source)} to {_clipped(step.target)}"
+        case Exchange():
+            return f"to exchange {_clipped(step.target)} and {_clipped(step.staged)}"
+        case _:
+            assert_never(step)
+
+
+def _clipped(path: str) -> str:
+    return repr(path if len(path) <= _LONG else f"{path[:_LONG]}…")
 
 
 def changed_by(step: Step) -> tuple[str, ...]:

@@ -114,8 +114,9 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     StoreNotFoundError
         (a FileNotFoundError) Where there is no Zarr hierarchy, nor what is left of one.
     StoreError
-        Where a record cannot be understood: nothing was changed. Where the store is read-only or fails, or another
-        writer holds the lock.
+        Where a record cannot be understood: nothing was changed. Where one cannot be carried out to its end, with its
+        step that fails: it stands until that is mended, or it is moved away. Where the store is read-only or fails, or
+        another writer holds the lock.
 
     >>> import numpy, zarr
     >>> from ngff_fn.edits.image_from import image_from

@@ -21,7 +21,7 @@ from ngff_fn.effects.units import is_unit_name, present_units, unit_key
 from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
-from ngff_fn.records.paths import joined, parent
+from ngff_fn.records.paths import hard_to_tell_apart, joined, parent
 from ngff_fn.records.pixels import Region, kept_boxes, whole, without
 
 
@@ -127,10 +127,14 @@ def staged_root(work: Work, files: Files, root: str, *, is_last: bool = False) -
     """Stage a whole new store at a path; ``is_last``: without the documents of its root, which come last."""
     writes = {operation.path: operation for operation in work.plan.operations if isinstance(operation, WriteArray)}
     jobs = []
-    for operation in work.plan.operations:
-        if not isinstance(operation, CreateNode):
-            continue
+    creates = [operation for operation in work.plan.operations if isinstance(operation, CreateNode)]
+    # "Node names are case sensitive" (Zarr v3), and two of them may lie beside each other; not on every file system.
+    alike = hard_to_tell_apart(create.path for create in creates)
+    for operation in creates:
         path = joined(root, operation.path)
+        if operation.path in alike and not all(files.is_free(joined(path, name)) for name in operation.documents):
+            message = "this file system takes its name for that of another new node. Let them differ by more than case."
+            raise StoreExistsError(Problem(joined(work.files.identity, work.at(operation.path)), message))
         if operation.path or not is_last:
             _write_documents(files, path, operation)
         if operation.carry is not None:

@@ -26,6 +26,7 @@ from ngff_fn.effects.record import (
     Record,
     Step,
     as_bytes,
+    as_words,
     changed_by,
     exchange_is_due,
     put_is_due,
@@ -41,7 +42,7 @@ LOCK_TIMEOUT = 30.0
 
 def publish(files: Files, steps: Iterable[Step], *, durable: bool) -> Record:
     """The moment: a record with these steps stands. Everything that they need has been staged and made durable."""
-    record = Record(name=f"{uuid4().hex}.json", steps=tuple(steps))
+    record = Record(name=f"{uuid4().hex}.json", steps=tuple(steps), durable=durable)
     draft, final = joined(STAGE, record.name), joined(RECORDS, record.name)
     files.write(draft, as_bytes(record))
     files.make_directory(RECORDS)
@@ -78,10 +79,50 @@ def carry_out(
     """All steps of a record, whether or not some were done before; then the record goes.
 
     Returns what other programs wrote meanwhile; for the commit itself (``is_own``) also what they wrote upon it.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be done: with the record, its step and the cure, and with what failed.
     """
+    doing = _Doing(files, record)
+    with doing:
+        return _carried_out(files, record, doing, durable=durable, seen=seen, is_own=is_own)
+
+
+class _Doing:
+    """Which step of a record is being done: what fails meanwhile is told with it."""
+
+    def __init__(self, files: Files, record: Record) -> None:
+        self._location, self._all = joined(files.identity, RECORDS, record.name), record.steps
+        self._what = ""
+
+    def each(self) -> Iterator[Step]:
+        """The steps in their order."""
+        for number, step in enumerate(self._all, 1):
+            self._what = f" (step {number} of {len(self._all)}, {as_words(step)}, fails)"
+            yield step
+        self._what = ""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, NgffError):
+            return
+        message = (
+            f"the commit of this record has happened, and cannot be carried out to its end{self._what}, for the reason "
+            "that is said next. Mend that, then call recover(), or commit again. To give up what is left of the "
+            "commit, move this record out of the store: what was done of it stays, and vacuum() removes the rest."
+        )
+        raise StoreError(Problem(self._location, message), *error.problems) from error
+
+
+def _carried_out(
+    files: Files, record: Record, doing: _Doing, *, durable: bool, seen: Seen, is_own: bool
+) -> list[Problem]:
     foreign: list[Problem] = []
     # What is neither the old text nor the new one was put there by someone else, later: it stays.
-    due = [step for step in record.steps if isinstance(step, Put) and _is_due(files, step, seen)]
+    due = [step for step in doing.each() if isinstance(step, Put) and _is_due(files, step, seen)]
     drafts = {put.key: joined(STAGE, f"{record.name}.{number}") for number, put in enumerate(due)}
     for put in due:
         files.write(drafts[put.key], put.text)
@@ -91,7 +132,7 @@ def carry_out(
     if durable:
         files.sync(drafts.values())
         _make_room(files, record.steps)
-    for step in record.steps:
+    for step in doing.each():
         foreign += _do(files, step, drafts, seen)
     left = {parent(path) for step in record.steps if not isinstance(step, Put) for path in changed_by(step)}
     for path in sorted(left, key=len, reverse=True):
@@ -212,8 +253,14 @@ def clear_workshop(files: Files, *, durable: bool) -> int:
     """As ``recover``, for those who write the draft anew anyway."""
     if not files.exists(WORKSHOP):
         return 0
+    foreign: list[Problem] = []
     records = standing(files)
-    foreign = [problem for record in records for problem in carry_out(files, record, durable=durable)]
+    for record in records:
+        # Its writer may have had another promise to keep than who finds it, and have died before he could keep it.
+        is_durable = durable or record.durable
+        if is_durable:
+            files.sync([joined(RECORDS, record.name), RECORDS, WORKSHOP, ""])
+        foreign += carry_out(files, record, durable=is_durable)
     clean(files, STAGE)
     for path in (RECORDS, STAGE, FOREIGN, WORKSHOP):
         files.prune(path)

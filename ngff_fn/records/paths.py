@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 
 def joined(path: str, *below: str) -> str:
@@ -43,3 +45,15 @@ def is_within(path: str, other: str) -> bool:
     (True, False, False)
     """
     return path == other or path.startswith(f"{other}/") or not other
+
+
+def hard_to_tell_apart(paths: Iterable[str]) -> frozenset[str]:
+    """Those that differ from another only in case, or in how characters are composed: one, for some file systems.
+
+    >>> sorted(hard_to_tell_apart(["A/1", "a/1", "B/1"]))
+    ['A/1', 'a/1']
+    """
+    alike: defaultdict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        alike[normalize("NFC", path).casefold()].add(path)
+    return frozenset(path for group in alike.values() if len(group) > 1 for path in group)
