@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.bench import changes, log, tree, turns
+from tests.bench import changes, log, replaced, tree, turns
 from tests.bench.changes import (
     Change,
     Exchange,
@@ -105,7 +105,7 @@ def test_a_tree_is_the_same_on_a_file_system(tmp_path: Path) -> None:
     assert noted.now.names() == {"d/b", "e/a", "g"}
 
 
-@pytest.mark.parametrize("module", [changes, tree, log, turns], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [changes, tree, log, turns, replaced], ids=lambda module: module.__name__)
 def test_the_core_of_the_bench_knows_nothing_of_this_library(module: ModuleType) -> None:
     assert module.__file__ is not None
     assert "ngff_fn" not in Path(module.__file__).read_text()
