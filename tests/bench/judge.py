@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from attrs import Factory, define, evolve, field, frozen
 
 from tests.bench.commits import NEXT, THEN, Commit, Seen, after, next_writer, seen_in, the_one_after
+from tests.bench.footprints import Footprints
 from tests.bench.log import Log
-from tests.bench.stores import StoreKind, run
+from tests.bench.stores import STORE, LocalKind, StoreKind, run
 from tests.bench.tree import Tree
 
 
@@ -47,12 +49,29 @@ class Trial:
     """The names that are left where a next writer has gone on after no crash, by what it leaves."""
     _seen: dict[Key, Seen | str] = field(factory=dict)
     _recovered: dict[tuple[Key, int], Recovered] = field(factory=dict)
+    _footprints: Footprints[Seen | str] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.kind, LocalKind):
+            self._footprints = Footprints(str(self.kind.folder / "trial"), STORE)
 
     def seen(self, tree: Tree) -> Seen | str:
         """What our reader sees, or what it complains of."""
         key = tree.seen()
         if key not in self._seen:
-            self._seen[key] = _seen_or_wrong(self.kind.put(tree))
+            asked = self._footprints
+            look = partial(self._look, tree)
+            self._seen[key] = look() if asked is None else asked.seen(tree, look)
+        return self._seen[key]
+
+    def _look(self, tree: Tree) -> Seen | str:
+        return _seen_or_wrong(self.kind.put(tree))
+
+    def _seen_in(self, store: Any) -> Seen | str:
+        """The same, of a store."""
+        key = self.kind.take(store).seen()
+        if key not in self._seen:
+            self._seen[key] = _seen_or_wrong(store)
         return self._seen[key]
 
     def recovered(self, tree: Tree, writer: int = 0) -> Recovered:
@@ -67,7 +86,7 @@ class Trial:
             log, store = run(self.kind, tree, writer)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
             return Recovered(None, f"the next writer fails: {error!r}", frozenset())
-        return Recovered(log, _seen_or_wrong(store), self.kind.take(store).names())
+        return Recovered(log, self._seen_in(store), self.kind.take(store).names())
 
     # --- judging
 
