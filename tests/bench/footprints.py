@@ -30,7 +30,10 @@ class Footprints(Generic[T]):
     """What was seen in directories of one name, by the answers."""
 
     def __init__(self, folder: str, store: str) -> None:
-        self._folder, self._always = folder, {(f"{store}/{name}".rstrip("/"), name == "") for name in _ASKED_BY_ADDRESSES}
+        self._folder, self._always = (
+            folder,
+            {(f"{store}/{name}".rstrip("/"), name == "") for name in _ASKED_BY_ADDRESSES},
+        )
         self._known: dict[tuple[Question, ...], dict[tuple[object, ...], T]] = {}
         self._again = 0
 
@@ -57,9 +60,7 @@ class Footprints(Generic[T]):
         return None
 
     def _noting(self, asked: set[Question]) -> list[Replacement]:
-        def note(
-            name: str, real: Callable[..., Any], files: LocalFiles, path: str, *more: Any, **options: Any
-        ) -> Any:
+        def note(name: str, real: Callable[..., Any], files: LocalFiles, path: str, *more: Any, **options: Any) -> Any:
             assert name not in _OF_A_TREE, f"{name} asks for more than is noted here"
             full = f"{files.identity}/{path}".rstrip("/")
             asked.add((full.removeprefix(self._folder).strip("/"), name == "names"))

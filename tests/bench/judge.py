@@ -33,7 +33,8 @@ class Recovered:
     names: frozenset[str]
 
 
-Key = frozenset[tuple[str, bytes | None, str]]
+_MOST_LOGS = 2000
+"""Of next writers that are remembered: each holds a tree."""
 
 
 @define
@@ -47,8 +48,9 @@ class Trial:
     after: Seen
     clean: dict[Seen, frozenset[str]] = Factory(dict)
     """The names that are left where a next writer has gone on after no crash, by what it leaves."""
-    _seen: dict[Key, Seen | str] = field(factory=dict)
-    _recovered: dict[tuple[Key, int], Recovered] = field(factory=dict)
+    _seen: dict[bytes, Seen | str] = field(factory=dict)
+    _recovered: dict[tuple[bytes, int], Recovered] = field(factory=dict)
+    _left: dict[bytes, tuple[Seen | str, frozenset[str]]] = field(factory=dict)
     _footprints: Footprints[Seen | str] | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -67,17 +69,20 @@ class Trial:
     def _look(self, tree: Tree) -> Seen | str:
         return _seen_or_wrong(self.kind.put(tree))
 
-    def _seen_in(self, store: Any) -> Seen | str:
-        """The same, of a store."""
-        key = self.kind.take(store).seen()
-        if key not in self._seen:
-            self._seen[key] = _seen_or_wrong(store)
-        return self._seen[key]
+    def _left_in(self, store: Any) -> tuple[Seen | str, frozenset[str]]:
+        """What our reader sees in a store, and all names that are there."""
+        left = self.kind.take(store)
+        key = left.seen()
+        if key not in self._left:
+            self._left[key] = (_seen_or_wrong(store), left.names())
+        return self._left[key]
 
     def recovered(self, tree: Tree, writer: int = 0) -> Recovered:
         """What the first or the second of the next writers does."""
         key = (tree.seen(), writer)
         if key not in self._recovered:
+            if len(self._recovered) >= _MOST_LOGS:
+                self._recovered.clear()
             self._recovered[key] = self._go_on(tree, (next_writer, the_one_after)[writer])
         return self._recovered[key]
 
@@ -86,7 +91,7 @@ class Trial:
             log, store = run(self.kind, tree, writer)
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
             return Recovered(None, f"the next writer fails: {error!r}", frozenset())
-        return Recovered(log, self._seen_in(store), self.kind.take(store).names())
+        return Recovered(log, *self._left_in(store))
 
     # --- judging
 
