@@ -51,15 +51,22 @@ class Trial:
     _seen: dict[bytes, Seen | str] = field(factory=dict)
     _recovered: dict[tuple[bytes, int], Recovered] = field(factory=dict)
     _left: dict[bytes, tuple[Seen | str, frozenset[str]]] = field(factory=dict)
+    _asked: tuple[Tree | None, bytes] = (None, b"")
     _footprints: Footprints[Seen | str] | None = None
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.kind, LocalKind):
             self._footprints = Footprints(str(self.kind.folder / "trial"), STORE)
 
+    def key(self, tree: Tree) -> bytes:
+        """``tree.seen()``, of a tree that is not changed any more."""
+        if self._asked[0] is not tree:
+            self._asked = (tree, tree.seen())
+        return self._asked[1]
+
     def seen(self, tree: Tree) -> Seen | str:
         """What our reader sees, or what it complains of."""
-        key = tree.seen()
+        key = self.key(tree)
         if key not in self._seen:
             asked = self._footprints
             look = partial(self._look, tree)
@@ -79,7 +86,7 @@ class Trial:
 
     def recovered(self, tree: Tree, writer: int = 0) -> Recovered:
         """What the first or the second of the next writers does."""
-        key = (tree.seen(), writer)
+        key = (self.key(tree), writer)
         if key not in self._recovered:
             if len(self._recovered) >= _MOST_LOGS:
                 self._recovered.clear()
