@@ -4,7 +4,8 @@ A commit is run once, and every change that it makes to its store is noted as da
 are built that a crash may leave, without running the commit again (``log``, on the inodes of ``tree``): after each
 prefix of the changes, and after a power cut, which loses what was not flushed in every combination. Each state becomes
 a store again (``stores``), a reader and the next writer look at it, and the judge says what is wrong (``judge``,
-``crash``). ``turns`` steps writers and readers through every single operation, one at a time, as a seed says.
+``crash``); of states that tell a reader the same it looks at one (``footprints``). ``turns`` steps writers and readers
+through every single operation, one at a time, as a seed says.
 
 What is assumed of a file system: a rename or an exchange of two names is kept or lost as a whole, also between two
 directories, and is durable once the directory of its (last) new name was flushed; the flush of a file makes its bytes

@@ -108,7 +108,7 @@ def _again(seed: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every point of every point; takes hours")
+    parser.add_argument("--all", action="store_true", help="every point of every point; takes an hour or two")
     parser.add_argument("--schedules", type=int, help="so many interleavings (a thousand; with --all a million)")
     parser.add_argument("--seed", type=int, help="only the schedule of this seed, in each version")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only commits that are called so")
