@@ -55,7 +55,7 @@ class Trial:
     _footprints: Footprints[Seen | str] | None = None
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.kind, LocalKind):
+        if type(self.kind) is LocalKind:
             self._footprints = Footprints(str(self.kind.folder / "trial"), STORE)
 
     def key(self, tree: Tree) -> bytes:

@@ -73,11 +73,16 @@ class Tree:
             if inode in self.directories and prefix.count("/") < _DEEPEST:
                 yield from self.walk(inode, f"{prefix}{name}/")
 
-    def seen(self) -> bytes:
-        """What tells two trees apart, as a digest: every path, its bytes if it has some, and the first of its names."""
+    def seen(self, below: str = "") -> bytes:
+        """What tells two trees apart, as a digest: every path, its bytes if it has some, and the first of its names.
+
+        ``below``: only what is at or below that path.
+        """
         first: dict[int, str] = {}
         digest = sha256()
         for path, inode in sorted(self.walk()):
+            if below and not f"{path}/".startswith(f"{below}/"):
+                continue
             data = self.files.get(inode)
             size = -1 if data is None else len(data)
             digest.update(f"{path}\0{first.setdefault(inode, path)}\0{size}\0".encode())
