@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.bench import changes, log, tree, turns
+from tests.bench import changes, log, replaced, tree, turns
 from tests.bench.changes import (
     Change,
     Exchange,
@@ -126,7 +126,15 @@ def test_a_tree_is_the_same_on_a_file_system(tmp_path: Path) -> None:
     assert noted.now.names() == {"d/b", "e/a", "g"}
 
 
-@pytest.mark.parametrize("module", [changes, tree, log, turns], ids=lambda module: module.__name__)
+def test_two_trees_are_told_apart_by_names_bytes_and_links_or_by_those_below_a_path() -> None:
+    start: list[Change] = [MakeDirectory("d"), Write("d/a", b"1"), Write("d/b", b"1")]
+    others: list[Change] = [Rename("d/b", "d/c"), Unlink("d/b"), Link("d/a", "d/c"), Write("e", b"")]
+    trees = [log_of(*start).now, *(log_of(*start, other).now for other in others)]
+    assert len({tree.seen() for tree in trees}) == len(trees)
+    assert [tree.seen("d") == trees[0].seen("d") for tree in trees] == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize("module", [changes, tree, log, turns, replaced], ids=lambda module: module.__name__)
 def test_the_core_of_the_bench_knows_nothing_of_this_library(module: ModuleType) -> None:
     assert module.__file__ is not None
     assert "ngff_fn" not in Path(module.__file__).read_text()

@@ -162,7 +162,8 @@ class MemoryFiles:
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries below a path, each with whether there is something below it."""
-        prefix = f"{self._key(path)}/" if self._key(path) else ""
+        key = self._key(path)
+        prefix = f"{key}/" if key else ""
         found: dict[str, bool] = {}
         for key in self._keys(prefix):
             name, _, rest = key[len(prefix) :].partition("/")

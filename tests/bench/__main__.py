@@ -25,7 +25,7 @@ from tests.bench.judge import Refused, Trial, trial_or_refusal
 from tests.bench.overtaken import can_be_overtaken, overtaken
 from tests.bench.readers import READERS, can_follow, follows
 from tests.bench.runs import EVERYTHING, SAMPLE, Most, kinds_in
-from tests.bench.schedules import scheduled, stages
+from tests.bench.schedules import Outcome, Stage, scheduled, stages
 from tests.bench.stores import StoreKind
 
 CRASHES = ("dies", "dies again", "lost", "overtaken")
@@ -156,29 +156,47 @@ def _sum(rows: list[Row]) -> str:
 
 
 def _schedules(count: int) -> int:
-    begun, bad, steps = time.perf_counter(), 0, 0
-    for stage in stages():
-        for seed in range(count // len(stages())):
+    begun, bad, steps, orders = time.perf_counter(), 0, 0, set()
+    each = count // len(stages())
+    for number, stage in enumerate(stages()):
+        for seed in range(number * each, (number + 1) * each):
             outcome = scheduled(stage, seed)
             steps += outcome.steps
+            orders.add(outcome.order)
             if outcome.wrong:
                 bad += 1
-                sys.stdout.write(f"    schedule {seed}, {stage.version}: {outcome.wrong}\n")
+                _say_outcome(stage, seed, outcome)
     seconds = time.perf_counter() - begun
     rate = f"{count / seconds:.0f} a second" if count else ""
-    sys.stdout.write(f"schedules of 4 writers and a reader in memory: {count}, {steps} steps, {rate}; bad: {bad}\n")
+    found = f"{len(orders)} different, {steps} steps, {rate}; bad: {bad}"
+    sys.stdout.write(f"schedules of 4 writers and a reader in memory: {count}, {found}\n")
     return bad
+
+
+def _say_outcome(stage: Stage, seed: int, outcome: Outcome) -> None:
+    sys.stdout.write(f"    version {stage.version}, seed {seed}: {outcome.wrong or 'good'}; {outcome.steps} steps\n")
+
+
+def _again(seed: int) -> int:
+    """One schedule, as a test that failed has said it."""
+    outcomes = [(stage, scheduled(stage, seed)) for stage in stages()]
+    for stage, outcome in outcomes:
+        _say_outcome(stage, seed, outcome)
+    return sum(bool(outcome.wrong) for _, outcome in outcomes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every point of every point; takes hours")
+    parser.add_argument("--all", action="store_true", help="every point of every point; takes an hour or two")
     parser.add_argument("--schedules", type=int, help="so many interleavings (a thousand; with --all a million)")
     parser.add_argument(
         "--store", action="append", default=[], metavar="KIND", choices=list(kinds_in(Path())), help="only this kind"
     )
+    parser.add_argument("--seed", type=int, help="only the schedule of this seed, in each version")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only commits that are called so")
     options = parser.parse_args(arguments)
+    if options.seed is not None:
+        return int(_again(options.seed) > 0)
     most = EVERYTHING if options.all else SAMPLE
     bad = _table(lambda commit: not options.names or commit.name in options.names, options.store, most)
     bad += _schedules(most.schedules if options.schedules is None else options.schedules)

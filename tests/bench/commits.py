@@ -16,6 +16,7 @@ from ngff_fn import curried as c
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests import crashes, plate_crashes
+from tests.bench.remembered import edited
 from tests.bench.stores import STORE
 from tests.consolidation import consolidate
 from tests.real_plates import images_in, records
@@ -117,8 +118,8 @@ def named(name: str, version: Version) -> Commit:
 
 # --- what the next writers do, in every state that a crash may leave
 
-NEXT = c.set_extra("after", "the crash")
-THEN = c.set_extra("then", "another")
+NEXT = edited(c.set_extra("after", "the crash"))
+THEN = edited(c.set_extra("then", "another"))
 
 
 def next_writer(store: Any) -> None:

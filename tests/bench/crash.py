@@ -11,6 +11,8 @@ from attrs import frozen
 from tests.bench.commits import NEXT, after
 from tests.bench.judge import Bad, Trial
 from tests.bench.log import SEEDED_SUBSETS, after_cut, cuts, lost_in
+from tests.bench.remembered import REMEMBERED
+from tests.bench.replaced import replaced
 from tests.bench.tree import Tree
 
 T = TypeVar("T")
@@ -82,11 +84,13 @@ def loses_power(trial: Trial, samples: int = SEEDED_SUBSETS, most: int | None = 
         for lost in sample(list(lost_in(cut, seed=number, samples=samples)), most):
             for tree in after_cut(trial.log.start, cut, lost):
                 points += 1
-                key = (tree.seen(), cut.is_last)
+                key = (trial.key(tree), cut.is_last)
                 if key in known:
                     continue
                 known.add(key)
-                if wrong := trial.wrong(tree, allowed):
+                with replaced(REMEMBERED):
+                    wrong = trial.wrong(tree, allowed)
+                if wrong:
                     gone = sorted(str(cut.effects[each])[:80] for each in lost)
                     bad.append(Bad(f"moment {number}, {len(lost)} of {len(cut.volatile)} lost: {gone[:3]}", wrong))
     return Result(points, len(known), tuple(bad))

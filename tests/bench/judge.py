@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from attrs import Factory, define, evolve, field, frozen
 
 import ngff_fn as nf
 from tests.bench.commits import NEXT, THEN, Act, Commit, Seen, after, next_writer, seen_in, the_one_after
+from tests.bench.footprints import Footprints
 from tests.bench.log import Log
-from tests.bench.stores import StoreKind, run
+from tests.bench.stores import STORE, LocalKind, StoreKind, run
 from tests.bench.tree import Tree
 
 
@@ -32,7 +34,8 @@ class Recovered:
     names: frozenset[str]
 
 
-Key = frozenset[tuple[str, bytes | None, str]]
+_MOST_LOGS = 2000
+"""Of next writers that are remembered: each holds a tree."""
 
 
 @define
@@ -47,27 +50,55 @@ class Trial:
     after: Seen
     clean: dict[Seen, frozenset[str]] = Factory(dict)
     """The names that are left where a next writer has gone on after no crash, by what it leaves."""
-    _seen: dict[Key, Seen | str] = field(factory=dict)
-    _recovered: dict[tuple[Key, int], Recovered] = field(factory=dict)
+    _seen: dict[bytes, Seen | str] = field(factory=dict)
+    _recovered: dict[tuple[bytes, int], Recovered] = field(factory=dict)
+    _left: dict[bytes, tuple[Seen | str, frozenset[str]]] = field(factory=dict)
+    _asked: tuple[Tree | None, bytes] = (None, b"")
+    _footprints: Footprints[Seen | str] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if type(self.kind) is LocalKind:
+            self._footprints = Footprints(str(self.kind.folder / "trial"), STORE)
+
+    def key(self, tree: Tree) -> bytes:
+        """``tree.seen()``, of a tree that is not changed any more."""
+        if self._asked[0] is not tree:
+            self._asked = (tree, tree.seen())
+        return self._asked[1]
 
     def seen(self, tree: Tree) -> Seen | str:
         """What our reader sees, or what it complains of."""
-        key = tree.seen()
+        key = self.key(tree)
         if key not in self._seen:
-            self._seen[key] = _seen_or_wrong(self.kind.put(tree))
+            asked = self._footprints
+            look = partial(self._look, tree)
+            self._seen[key] = look() if asked is None else asked.seen(tree, look)
         return self._seen[key]
+
+    def _look(self, tree: Tree) -> Seen | str:
+        return _seen_or_wrong(self.kind.put(tree))
+
+    def _left_in(self, store: Any) -> tuple[Seen | str, frozenset[str]]:
+        """What our reader sees in a store, and all names that are there."""
+        left = self.kind.take(store)
+        key = left.seen()
+        if key not in self._left:
+            self._left[key] = (_seen_or_wrong(store), self.kind.names(store))
+        return self._left[key]
 
     def recovered(self, tree: Tree, writer: int = 0) -> Recovered:
         """What the first or the second of the next writers does."""
-        key = (tree.seen(), writer)
+        key = (self.key(tree), writer)
         if key not in self._recovered:
+            if len(self._recovered) >= _MOST_LOGS:
+                self._recovered.clear()
             self._recovered[key] = self._go_on(tree, (next_writer, the_one_after)[writer])
         return self._recovered[key]
 
     def _go_on(self, tree: Tree, writer: Callable[[Any], Any]) -> Recovered:
         try:
             log, store = run(self.kind, tree, lambda store: self.kind.going_on(store, writer))
-            return Recovered(log, _seen_or_wrong(store), self.kind.names(store))
+            return Recovered(log, *self._left_in(store))
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
             return Recovered(None, f"the next writer fails: {error!r}", frozenset())
 

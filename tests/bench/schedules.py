@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from attrs import evolve, field, frozen
@@ -22,6 +20,8 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles, memory_of
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.bench.remembered import REMEMBERED, edited
+from tests.bench.replaced import Replacement, replaced
 from tests.bench.turns import Mutex, Turns
 
 WRITERS = 4
@@ -41,13 +41,6 @@ class _Sleepless:
         self._turns.step()
 
 
-@contextmanager
-def _without_pauses(turns: Turns) -> Iterator[None]:
-    clock = _Sleepless(turns)
-    with patch.object(commit, "time", clock), patch.object(read, "time", clock), patch.object(exclusive, "time", clock):
-        yield
-
-
 class Inline(ThreadPoolExecutor):
     """Whoever has the turn does its tasks itself."""
 
@@ -63,7 +56,8 @@ class Inline(ThreadPoolExecutor):
 class _Stepped:
     """Files whose every operation is a step."""
 
-    turns: Turns
+    turns = Turns(0)
+    """Those that are on."""
 
     def change(self, *arguments: Any) -> Any:
         self.turns.step()
@@ -99,11 +93,9 @@ def stepped(store: Any, turns: Turns) -> Callable[[], Address]:
     if isinstance(store, MemoryStore):
         memory = memory_of(store)
         memory.mutex = Mutex(turns)  # type: ignore[assignment]
-        memories = type("SteppedMemory", (SteppedMemory,), {"turns": turns})
-        return lambda: Address(files=memories(memory), path="")
-    local = type("SteppedLocal", (SteppedLocal,), {"turns": turns})
+        return lambda: Address(files=SteppedMemory(memory), path="")
     identity = address_of(store).files.identity
-    return lambda: Address(files=local(identity), path="")
+    return lambda: Address(files=SteppedLocal(identity), path="")
 
 
 # --- what they do
@@ -158,7 +150,7 @@ MIXTURES: tuple[Edits, ...] = (
 )
 """What the four writers do, by schedule."""
 PAINTED: Edits = (paint(0), paint(1), count, count_pair)
-"""With pixels, in some of the schedules: it takes much longer."""
+"""With pixels, and with nothing that is remembered of other schedules, in some of them: it takes much longer."""
 PAINTED_EACH = 50
 
 
@@ -169,6 +161,8 @@ class Outcome:
     steps: int
     replays: int
     wrong: str
+    order: int
+    """Who had the turn when, as one number."""
 
 
 @frozen
@@ -177,16 +171,21 @@ class Stage:
 
     version: Version
     folder: Path | None = None
+    _store: MemoryStore = field(factory=MemoryStore)
     _contents: dict[str, Any] = field(factory=dict)
 
     def fresh(self) -> Any:
+        """The store as it is at the start; in memory always the same one, for what is remembered says where it is."""
         if not self._contents:
-            store = MemoryStore()
-            nf.create(store, first_image(), version=self.version)
-            self._contents.update(store._store_dict)
-        if self.folder is None:
-            return MemoryStore(dict(self._contents))
-        return self._on_disk(self.folder)
+            nf.create(self._store, first_image(), version=self.version)
+            self._contents.update(self._store._store_dict)
+        if self.folder is not None:
+            return self._on_disk(self.folder)
+        memory = memory_of(self._store)
+        for kept in (memory.data, memory.surroundings, memory.held):
+            kept.clear()
+        memory.data.update(self._contents)
+        return self._store
 
     def _on_disk(self, folder: Path) -> Path:
         store = folder / "image.zarr"
@@ -199,16 +198,17 @@ class Stage:
 
 def scheduled(stage: Stage, seed: int) -> Outcome:
     """Four writers and a reader take turns as a seed says."""
-    edits = PAINTED if seed % PAINTED_EACH == 0 else MIXTURES[seed % len(MIXTURES)]
+    is_painted = seed % PAINTED_EACH == 0
+    edits = PAINTED if is_painted else MIXTURES[seed % len(MIXTURES)]
     turns, store = Turns(seed), stage.fresh()
-    door = stepped(store, turns)
+    door, clock = stepped(store, turns), _Sleepless(turns)
     replays: list[int] = []
     torn: list[str] = []
 
     def write(edit: Callable[[nf.Image], nf.Image]) -> Callable[[], None]:
         def act() -> None:
             for _ in range(UPDATES):
-                done = nf.update(door(), edit, executor=_INLINE)
+                done = nf.update(door(), edit if is_painted else edited(edit), executor=_INLINE)
                 replays.append(done.replays)
 
         return act
@@ -221,13 +221,14 @@ def scheduled(stage: Stage, seed: int) -> Outcome:
                 torn.append(wrong or f"{now} after {last}")
             last = now
 
-    with _without_pauses(turns):
+    slept: list[Replacement] = [(module, "time", clock) for module in (commit, read, exclusive)]
+    with replaced([(_Stepped, "turns", turns), *slept, *(() if is_painted else REMEMBERED)]):
         try:
             turns.run([*map(write, edits), look])
         except Exception as error:  # noqa: BLE001 — whatever it is, it is what is wrong
-            return Outcome(turns.steps, sum(replays), repr(error))
-        wrong = "; ".join(torn) or _miscounted(store, edits, painted=edits is PAINTED)
-    return Outcome(turns.steps, sum(replays), wrong)
+            return Outcome(turns.steps, sum(replays), repr(error), turns.order)
+        wrong = "; ".join(torn) or _miscounted(store, edits, painted=is_painted)
+    return Outcome(turns.steps, sum(replays), wrong, turns.order)
 
 
 _INLINE = Inline(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +33,7 @@ from tests.bench.changes import (
     Write,
 )
 from tests.bench.log import Log
-from tests.bench.tree import Tree, tree_in, tree_of_keys
+from tests.bench.tree import Tree, put_in, tree_in, tree_of_keys
 
 STORE = "image.zarr"
 """The store in a tree; beside it is what is staged to replace it."""
@@ -182,9 +181,7 @@ class LocalKind:
 
     def put(self, tree: Tree) -> Path:
         trial = self.folder / "trial"
-        shutil.rmtree(trial, ignore_errors=True)
-        trial.mkdir()
-        tree.materialise(trial)
+        put_in(trial, tree)
         return trial / STORE
 
     def take(self, store: Path) -> Tree:

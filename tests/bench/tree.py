@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -71,13 +73,21 @@ class Tree:
             if inode in self.directories and prefix.count("/") < _DEEPEST:
                 yield from self.walk(inode, f"{prefix}{name}/")
 
-    def seen(self) -> frozenset[tuple[str, bytes | None, str]]:
-        """What tells two trees apart: every path, its bytes (None: a directory), and the first name of its file."""
+    def seen(self, below: str = "") -> bytes:
+        """What tells two trees apart, as a digest: every path, its bytes if it has some, and the first of its names.
+
+        ``below``: only what is at or below that path.
+        """
         first: dict[int, str] = {}
-        found = sorted(self.walk())
-        for path, inode in found:
-            first.setdefault(inode, path)
-        return frozenset((path, self.files.get(inode), first[inode]) for path, inode in found)
+        digest = sha256()
+        for path, inode in sorted(self.walk()):
+            if below and not f"{path}/".startswith(f"{below}/"):
+                continue
+            data = self.files.get(inode)
+            size = -1 if data is None else len(data)
+            digest.update(f"{path}\0{first.setdefault(inode, path)}\0{size}\0".encode())
+            digest.update(data or b"")
+        return digest.digest()
 
     def contents(self) -> dict[str, bytes]:
         """The bytes of every file."""
@@ -100,14 +110,29 @@ class Tree:
         base = str(folder)
         for path, inode in self.walk():
             full = f"{base}/{path}"
-            if inode in self.directories:
-                os.mkdir(full)  # noqa: PTH102 — thousands of times
-            elif inode in first:
+            if inode in first:
                 os.link(first[inode], full)
             else:
-                first[inode] = full
-                with open(full, "xb") as file:  # noqa: PTH123
-                    file.write(self.files[inode])
+                self.make(inode, full)
+                if inode in self.files:
+                    first[inode] = full
+
+    def make(self, inode: int, path: str) -> None:
+        """A file or an empty directory at a full path."""
+        if inode in self.directories:
+            os.mkdir(path)  # noqa: PTH102 — thousands of times
+            return
+        with open(path, "xb", buffering=0) as file:  # noqa: PTH123
+            file.write(self.files[inode])
+
+    def is_same(self, inode: int, other: Tree, there: int) -> bool:
+        """Whether both are directories, or files with the same bytes."""
+        return self.files.get(inode) == other.files.get(there)
+
+    def has_links(self) -> bool:
+        """Whether there is a file with several names."""
+        inodes = [inode for _, inode in self.walk()]
+        return len(inodes) != len(set(inodes))
 
 
 _DEEPEST = 40
@@ -119,18 +144,47 @@ def copied(tree: Tree) -> Tree:
 
 def tree_in(folder: Path) -> Tree:
     """What is in a folder."""
-    tree, inodes = Tree(), {str(folder): ROOT}
-    real: dict[int, int] = {}
-    for where, directories, files in os.walk(folder):
-        names = tree.directories[inodes[where]]
-        for name in sorted(directories):
-            names[name] = inodes[f"{where}/{name}"] = len(inodes) + len(real)
-            tree.directories[names[name]] = {}
-        for name in sorted(files):
-            path = Path(where) / name
-            names[name] = real.setdefault(path.stat().st_ino, len(inodes) + len(real))
-            tree.files[names[name]] = path.read_bytes()
+    tree, real = Tree(), {os.stat(folder).st_ino: ROOT}  # noqa: PTH116 — thousands of times, as all of this
+    left = [(str(folder), tree.directories[ROOT])]
+    while left:
+        where, names = left.pop()
+        with os.scandir(where) as entries:
+            for entry in sorted(entries, key=_name):
+                inode = names[entry.name] = real.setdefault(entry.inode(), len(real))
+                if entry.is_dir(follow_symlinks=False):
+                    tree.directories[inode] = {}
+                    left.append((entry.path, tree.directories[inode]))
+                elif inode not in tree.files:
+                    tree.files[inode] = _bytes_of(entry.path)
     return tree
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _bytes_of(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        data: bytes = file.readall()
+        return data
+
+
+def put_in(folder: Path, tree: Tree) -> None:
+    """Make a folder have a tree; what is there already stays, unless files have several names."""
+    folder.mkdir(exist_ok=True)
+    there = tree_in(folder)
+    if there.has_links() or tree.has_links():
+        shutil.rmtree(folder)
+        folder.mkdir()
+        tree.materialise(folder)
+        return
+    wanted, found = (dict(each.walk()) for each in (tree, there))
+    stays = {path for path, inode in wanted.items() if path in found and tree.is_same(inode, there, found[path])}
+    for path in sorted(found.keys() - stays, reverse=True):  # what is in a directory before it
+        (os.unlink if found[path] in there.files else os.rmdir)(f"{folder}/{path}")
+    for path, inode in wanted.items():
+        if path not in stays:
+            tree.make(inode, f"{folder}/{path}")
 
 
 def tree_of_keys(contents: Mapping[str, bytes]) -> Tree:
