@@ -82,7 +82,7 @@ def follows(trial: Trial, reader: str) -> Result:
     bad, known, read = [], set(), 0
     states = list(trial.log.states())
     for number, tree in enumerate(states):
-        key = frozenset(each for each in tree.seen() if f"{each[0]}/".startswith(f"{trial.kind.place}/"))
+        key = tree.seen(trial.kind.place)
         if key in known:
             continue
         known.add(key)
