@@ -147,6 +147,17 @@ def test_a_file_system_of_fsspec_may_have_urls_as_its_paths(version: Version, tm
         nf.update(store, c.set_scale(y=2.0), single_writer=True)
 
 
+def test_what_cannot_be_listed_is_no_all_clear(tmp_path: Path, served: str) -> None:
+    nf.create(tmp_path / "cells.zarr", an_image(), version="0.5")
+    (tmp_path / "cells.zarr" / "0" / "c" / "0" / "0").write_bytes(b"")
+    assert nf.torn_files(tmp_path / "cells.zarr")
+    files = AsyncFileSystemWrapper(Fetched(), asynchronous=True)
+    for door in (f"{served}/cells.zarr", FsspecStore(files, read_only=True, path=f"{served}/cells.zarr")):
+        for ask in (nf.torn_files, nf.children):
+            with pytest.raises(nf.UnsupportedError, match="cannot say what is there"):
+                ask(door)
+
+
 def test_fsspec_over_http_is_read_as_zarr_reads_it(tmp_path: Path, served: str) -> None:
     pytest.importorskip("aiohttp")
     nf.create(tmp_path / "cells.zarr", an_image(), version="0.5")
