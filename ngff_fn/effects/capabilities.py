@@ -150,6 +150,9 @@ def _of_directory(files: LocalFiles) -> Capabilities:
     location, tried, stage = files.identity, files, STAGE
     if not os.path.isdir(files.identity):
         tried, stage, _ = files.beside()
+        if os.path.lexists(files.identity):
+            message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
+            raise StoreNotFoundError(Problem(files.identity, f"{message} Give the directory that it is in."))
         if not os.path.isdir(tried.identity):
             message = "there is no such directory. Make it first."
             raise StoreNotFoundError(Problem(tried.identity, message))
