@@ -211,7 +211,8 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well.
+        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well; a ``.zip`` that holds a Zarr
+        hierarchy needs no leave.
     options
         As for ``commit``.
 

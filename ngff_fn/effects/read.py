@@ -18,6 +18,7 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.record import RECORDS, WORKSHOP, standing
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,
     InvalidValueError,
@@ -76,7 +77,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         T,
         C, Z, Y, X), and ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     disable_path_checking
-        Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
+        Whether mode ``w`` may replace what is at a path without ``.zarr`` or ``.ozx`` in it; a ``.zip`` that holds a
+        Zarr hierarchy needs no leave.
     select
         A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
         ``"B/1"``; the others are ``Unread``.
@@ -330,8 +332,15 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
     place = joined(address.files.identity, address.path)
     if disabled or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
         return
+    if isinstance(address.files, ZipFiles) and not address.path and _holds_nothing_else(address.files):
+        return
     message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
     raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
+
+
+def _holds_nothing_else(archive: ZipFiles) -> bool:
+    """Whether an archive, which may be called as any other is, holds a hierarchy, or is not there yet."""
+    return not archive.is_there() or any(archive.exists(name) for name in ("zarr.json", ".zgroup"))
 
 
 def guard_of(files: Files, path: str) -> Callable[[], None]:
