@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 import ngff_fn as nf
 from ngff_fn import curried as c
@@ -44,3 +45,23 @@ def test_a_file_is_not_said_to_be_missing(store: Path, tmp_path: Path) -> None:
 def test_what_is_not_there_offers_only_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(nf.StoreNotFoundError, match=r"no such store\. Create one with create\(\)\.$"):
         nf.update(tmp_path / "no.zarr", c.set_scale(y=2.0))
+
+
+@pytest.mark.parametrize("given", [None, ("cells.zarr",), 3])
+def test_what_is_no_store_is_told_what_is_one(given: object) -> None:
+    with pytest.raises(nf.WrongTypeError, match="a path, a URL, a store of obstore, or one of Zarr"):
+        nf.open_ome_zarr(given)
+
+
+def test_a_node_of_zarr_is_told_to_be_given_by_its_path(store: Path) -> None:
+    group = zarr.open_group(store, mode="r")
+    with pytest.raises(nf.WrongTypeError, match="Give its store_path"):
+        nf.open_ome_zarr(group)
+    assert nf.open_ome_zarr(group.store_path).origin.home == str(store)
+
+
+def test_a_document_that_is_no_json_ends_its_sentence_before_the_cure(store: Path) -> None:
+    document = store / "zarr.json" if (store / "zarr.json").exists() else store / ".zattrs"
+    document.write_text(document.read_text() + "}")
+    with pytest.raises(nf.DocumentError, match=r"[a-z]\. Mend the document\."):
+        nf.open_ome_zarr(store)

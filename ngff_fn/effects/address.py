@@ -188,10 +188,8 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
     if kind.__module__.partition(".")[0] in ("obstore", "_obstore"):
         return _obstore_address(store, "", read_only=False, sought=sought)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
-        message = (
-            f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, ZipStore, MemoryStore or StorePath."
-        )
-        raise WrongTypeError(Problem("store", message))
+        cure = "Give a path, a URL, a store of obstore, or one of Zarr, such as LocalStore, or a StorePath."
+        raise WrongTypeError(Problem("store", f"{kind.__name__} is not a store. {cure}"))
     from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 
     path, read_only = "", False
@@ -213,6 +211,9 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
             return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
         case _ if _kind(store) == "ObjectStore":
             return _obstore_address(store.store, path, read_only=read_only, sought=sought)
+        case _ if hasattr(store, "store_path"):
+            message = f"{_kind(store)} is not a store, but a node of one. Give its store_path."
+            raise WrongTypeError(Problem("store", message))
         case _:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 

@@ -31,7 +31,8 @@ class Capabilities:
     Parameters
     ----------
     kind
-        ``local``, ``memory``, ``zip`` or ``objects``.
+        ``local`` (a directory), ``memory`` (Zarr's MemoryStore), ``zip``, or ``objects``: all that has keys and no
+        directories, which is also plain HTTP, obstore's MemoryStore, and every file system of fsspec.
     location
         Of its outermost group.
     writable

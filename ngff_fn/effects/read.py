@@ -334,6 +334,8 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
         return
     if isinstance(address.files, ZipFiles) and not address.path and _holds_nothing_else(address.files):
         return
+    if place.startswith("objects:"):  # in memory, as above: there is no path that could be given another name
+        return
     message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
     raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
 
