@@ -212,6 +212,9 @@ def detach(image: Image, *, keep_labels: bool = False) -> Image:
     >>> detach(CELLS).source is None
     True
     """
+    if not isinstance(keep_labels, bool):
+        message = f"{a_type(keep_labels)} is neither True nor False. Give one of these."
+        raise WrongTypeError(Problem("keep_labels", message))
     labels = image.labels if keep_labels else None
     if isinstance(labels, Labels):
         alone = tuple(
