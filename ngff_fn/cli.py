@@ -17,6 +17,8 @@ from attrs import asdict
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.effects.address import address_of
+from ngff_fn.effects.interrupted import interrupted
 from ngff_fn.effects.progress import can_show_bar
 from ngff_fn.errors import counted
 from ngff_fn.records.pixels import METHODS
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it is done, 1 when it was refused, with what, where and the cure on standard error.
+    """Run one command; 0 when it is done, 1 when it was refused, with what, where and the cure on standard error, or
+    when ``info --files`` found errors.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without × or ├ is no reason to fail
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        code: int | None = options.run(options)
         sys.stdout.flush()
     except nf.NgffError as error:
         for line in str(error).replace("single_writer=True", "--single-writer").splitlines():
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # who reads this has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "info", _info, "a store summed up: axes, sizes, channels, levels, lay-out of a plate")
     command.add_argument("--json", action="store_true", help="as JSON, for programs")
-    torn = "look at every file of pixels too, and name those that are empty, cut off or left half written"
+    torn = "look at every file of pixels too, name those that are cut off or half written, and exit with 1 if there are"
     command.add_argument("--files", action="store_true", help=torn)
 
     command = _command(commands, "rename-wells", _rename_wells, "rename the wells of a plate, all in one commit")
@@ -102,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, run: Callable[[Any], None], about: str) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, run: Callable[[Any], int | None], about: str) -> argparse.ArgumentParser:
     """A command about a store."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=f"{about.capitalize()}.")
     what = "an image, a plate, a well or a collection; also within a store"
@@ -118,11 +121,13 @@ def _tree(options: Any) -> None:
     print(_plain(nf.format_tree(nf.open_ome_zarr(options.store), options.level)))
 
 
-def _info(options: Any) -> None:
+def _info(options: Any) -> int:
     found = info(nf.open_ome_zarr(options.store))
+    found["problems"] += [asdict(problem) for problem in interrupted(options.store)]
     if options.files:
         found["problems"] += [asdict(problem) for problem in nf.torn_files(options.store)]
     print(json.dumps(found, indent=2) if options.json else _plain(format_info(found)))
+    return int(options.files and any(problem["kind"] == "error" for problem in found["problems"]))
 
 
 def _plain(text: str) -> str:
@@ -331,6 +336,9 @@ def _demo(options: Any) -> None:
     import numpy as np
 
     store = options.directory / "cells.zarr"
+    if address_of(store, is_group=True).path:
+        message = "it is inside a Zarr hierarchy, where nobody looks for another store. Take another DIR."
+        raise nf.StoreExistsError(nf.Problem(str(options.directory), message))
     new = nf.image_from(_cells(), axes="czyx", channel_names=["405 nm", "488 nm"], name="cells")
     try:
         nf.create(store, new, version="0.5", overwrite=options.overwrite, single_writer=options.single_writer)

@@ -256,4 +256,4 @@ def test_a_plan_from_documents_in_memory_is_of_no_store() -> None:
     axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
     base = nf.snapshot_from({".zgroup": {"zarr_format": 2}, ".zattrs": {"ngff_fn": {"axes": axes}}})
     with pytest.raises(nf.InvalidValueError, match="documents in memory"):
-        nf.commit("", nf.diff(base, nf.rename_axis(base.root, "x", "w")))
+        nf.commit(".", nf.diff(base, nf.rename_axis(base.root, "x", "w")))

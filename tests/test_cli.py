@@ -549,3 +549,25 @@ def test_the_module_runs_as_the_command_does() -> None:
     run = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert run.stderr.startswith("ngff-fn tree: ")
+
+
+def test_info_of_files_that_are_torn_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "eye.zarr"
+    nf.create(store, nf.image_from(np.eye(4, dtype="uint8"), axes="yx", chunks=(2, 2)), version="0.5")
+    assert main(["info", str(store), "--files"]) == 0
+    (store / "0" / "c" / "0" / "0.partial").write_bytes(b"")  # which no reader looks at
+    assert main(["info", str(store), "--files"]) == 0
+    (store / "0" / "c" / "0" / "0").write_bytes(b"")
+    for how in ([], ["--json"]):
+        assert main(["info", str(store), "--files", *how]) == 1
+    assert main(["info", str(store)]) == 0
+    assert "error" in capsys.readouterr().out
+
+
+def test_a_demo_inside_of_a_store_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = tmp_path / "eye.zarr"
+    nf.create(store, nf.image_from(np.eye(4, dtype="uint8"), axes="yx"), version="0.5")
+    for directory in (store, store / "0", store / "new"):
+        assert main(["demo", str(directory)]) == 1
+        assert "inside a Zarr hierarchy" in capsys.readouterr().err
+    assert sorted(path.name for path in store.iterdir()) == ["0", "zarr.json"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 import ngff_fn as nf
 from ngff_fn import codecs
@@ -129,6 +130,21 @@ def test_an_image_that_is_written_elsewhere_takes_its_labels_along_in_either_ver
     assert records(made.snapshot.root) == records(image)
     np.testing.assert_array_equal(nf.to_numpy(quick_path / "other.zarr", "labels/cells/0"), CELLS)
     assert nf.create(quick_path / "bare.zarr", nf.detach(image), version=other).snapshot.root.labels is None
+
+
+def test_labels_go_to_the_other_version_without_the_tables_that_cannot(
+    store: Path, version: Version, quick_path: Path
+) -> None:
+    updated(store, c.add_label("cells", CELLS))
+    for path in ("", "labels", "labels/cells"):
+        zarr.open_group(store, path=path, mode="a").create_group("tables")
+    other: Version = "0.5" if version == "0.4" else "0.4"
+    image = nf.open_ome_zarr(store).root
+    with pytest.raises(nf.UnsupportedError, match="keep_labels=True"):
+        nf.create(quick_path / "other.zarr", image, version=other)
+    made = nf.create(quick_path / "other.zarr", nf.detach(image, keep_labels=True), version=other)
+    assert records(made.snapshot.root) == records(image)
+    np.testing.assert_array_equal(nf.to_numpy(quick_path / "other.zarr", "labels/cells/0"), CELLS)
 
 
 def test_a_crop_is_committed_with_its_labels_in_one_step(store: Path) -> None:

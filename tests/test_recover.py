@@ -318,3 +318,16 @@ def test_a_time_that_is_none_is_no_command(time: str, store: Path, capsys: pytes
         main(["vacuum", str(store), f"--older-than={time}"])
     assert "Give" in capsys.readouterr().err
     assert main(["vacuum", str(store), "--older-than", "0.5m"]) == 0
+
+
+def test_info_tells_of_what_was_interrupted_until_it_is_carried_out(
+    trial: Trial, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for happened, said in ((True, "has happened and is not carried out"), (False, "something is staged")):
+        store = interrupted(trial, happened=happened)
+        before = state(store)
+        assert main(["info", str(store)]) == 0
+        assert said in capsys.readouterr().out
+        assert state(store) == before
+        assert main(["recover", str(store)]) == main(["info", str(store)]) == 0
+        assert "warning" not in capsys.readouterr().out

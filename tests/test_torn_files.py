@@ -290,7 +290,7 @@ def test_the_command_info_names_them(tmp_path: Path, capsys: pytest.CaptureFixtu
     file.write_bytes(b"")
     assert main(["info", str(store)]) == 0
     assert str(file) not in capsys.readouterr().out
-    assert main(["info", str(store), "--files"]) == 0
+    assert main(["info", str(store), "--files"]) == 1
     assert f"error: {file}: it is no whole chunk or shard (it is empty)." in capsys.readouterr().out
-    assert main(["info", str(store), "--files", "--json"]) == 0
+    assert main(["info", str(store), "--files", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["problems"][0]["location"] == str(file)

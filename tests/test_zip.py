@@ -513,3 +513,28 @@ def test_no_update_of_two_processes_is_lost_and_a_reader_sees_each_whole(archive
 def test_archives_are_known_without_zarr(archive: Path) -> None:
     code = f"import sys, ngff_fn as nf; nf.open_ome_zarr({str(archive)!r}); assert 'zarr' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_zip_that_holds_a_hierarchy_is_replaced_and_another_is_not(tmp_path: Path) -> None:
+    image = nf.image_from(np.zeros((4, 4), "uint8"), axes="yx")
+    for version in VERSIONS:
+        for _ in range(2):
+            nf.create(tmp_path / "cells.zip", image, version=version, overwrite=True)
+    assert nf.open_ome_zarr(tmp_path / "cells.zip", mode="w", layout="fov", axes="yx").mode == "w"
+    with zipfile.ZipFile(tmp_path / "letters.zip", "w") as letters:
+        letters.writestr("a.txt", "dear")
+    with pytest.raises(nf.InvalidValueError, match="something else"):
+        nf.create(tmp_path / "letters.zip", image, version="0.5", overwrite=True)
+
+
+def test_a_hierarchy_in_a_folder_of_an_archive_is_recovered_by_its_path(tmp_path: Path) -> None:
+    nf.create(tmp_path / "cells.zarr", nf.image_from(np.zeros((4, 4), "uint8"), axes="yx"), version="0.5")
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
+        for path in sorted((tmp_path / "cells.zarr").rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(tmp_path))
+    assert nf.open_ome_zarr(tmp_path / "inner.zip" / "cells.zarr").version == "0.5"
+    assert nf.recover(tmp_path / "inner.zip" / "cells.zarr") == nf.Recovered()
+    assert nf.vacuum(tmp_path / "inner.zip" / "cells.zarr") == nf.Vacuumed()
+    with pytest.raises(nf.StoreNotFoundError):
+        nf.recover(tmp_path / "inner.zip" / "no.zarr")

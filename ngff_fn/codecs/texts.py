@@ -33,7 +33,7 @@ def document(documents: Mapping[str, bytes], key: str, problems: list[Problem]) 
         try:
             value = parse(text, allow_nan=True)
         except JsonSyntaxError as worse:
-            problems.append(Problem(key, f"{worse} Mend the document."))
+            problems.append(Problem(key, f"{str(worse).rstrip('.')}. Mend the document."))
             return None
         problems.append(Problem(key, f"{error} Some programs write it; it is read as it is meant.", kind="lenient"))
     return Part(value, f"{key}:", problems)

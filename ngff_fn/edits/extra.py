@@ -12,7 +12,7 @@ from ngff_fn.errors import InvalidValueError, NotThereError, Problem, WrongTypeE
 from ngff_fn.frozen_json import EMPTY, FrozenMap, Json, freeze
 from ngff_fn.records.axes import Axis
 from ngff_fn.records.channels import Channel, Window
-from ngff_fn.records.image import Image, Level
+from ngff_fn.records.image import Image, Labels, Level
 from ngff_fn.records.plate import Acquisition, Collection, Field, Line, Plate, Well
 from ngff_fn.records.subject import of_record
 
@@ -198,16 +198,27 @@ def _finite(value: Json) -> bool:
 
 
 @of_record
-def detach(image: Image) -> Image:
+def detach(image: Image, *, keep_labels: bool = False) -> Image:
     """The image without what lies beside it in its store: labels, tables and other foreign groups stay behind.
 
     Parameters
     ----------
     image
         As it was read. Where it is created anew, only what the records say is written.
+    keep_labels
+        Whether the label images come along, without what lies beside them.
 
     >>> from ngff_fn.records.examples import CELLS
     >>> detach(CELLS).source is None
     True
     """
-    return evolve(image, labels=None, source=None)
+    if not isinstance(keep_labels, bool):
+        message = f"{a_type(keep_labels)} is neither True nor False. Give one of these."
+        raise WrongTypeError(Problem("keep_labels", message))
+    labels = image.labels if keep_labels else None
+    if isinstance(labels, Labels):
+        alone = tuple(
+            evolve(each, image=detach(each.image)) if isinstance(each.image, Image) else each for each in labels.images
+        )
+        labels = evolve(labels, source=None, images=alone)
+    return evolve(image, labels=labels, source=None)

@@ -13,13 +13,15 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.repositories import SCHEME, RepositoryPath, refuse_old, revision_of
 from ngff_fn.effects.repository_files import RepositoryFiles, files_of_branch, files_of_session
 from ngff_fn.effects.stores import MOST_DOCUMENT, Address, Files
-from ngff_fn.effects.zip_files import ZipFiles, archive_in, is_archive
+from ngff_fn.effects.urls import local_path
+from ngff_fn.effects.zip_files import SUFFIXES, ZipFiles, archive_in, is_archive
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Version
 
 if TYPE_CHECKING:
+    from ngff_fn.effects.object_files import ObjectFiles
     from ngff_fn.effects.objects import Objects
 
 GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it
@@ -69,10 +71,11 @@ def address_of(
         case RepositoryPath():
             files = _of_repository(store.repository, store.branch, sought)
             return Address(files=files, path=checked_path(store.path))
-        case str() if "://" in store and not store.startswith("file://"):
-            return _object_address(*_from_url(store), read_only=False, sought=sought)
         case str() | os.PathLike():
-            path = os.fspath(store)
+            said = os.fspath(store)
+            path = local_path(said)
+            if path is None:
+                return _object_address(*_from_url(said), read_only=False, sought=sought)
             is_real = opened is not None and _is_called(path, opened)
             return _local_address(path, "", read_only=False, sought=sought, is_real=is_real)
         case _:
@@ -200,10 +203,8 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
     if kind.__module__.partition(".")[0] == "icechunk":
         return _icechunk_address(store, sought)
     if not any(base.__module__.startswith("zarr.") for base in kind.__mro__):
-        message = (
-            f"{kind.__name__} is not a store. Give a path, or a Zarr LocalStore, ZipStore, MemoryStore or StorePath."
-        )
-        raise WrongTypeError(Problem("store", message))
+        cure = "Give a path, a URL, a store of obstore, or one of Zarr, such as LocalStore, or a StorePath."
+        raise WrongTypeError(Problem("store", f"{kind.__name__} is not a store. {cure}"))
     from zarr.storage import LocalStore, MemoryStore, StorePath, ZipStore
 
     path, read_only = "", False
@@ -223,10 +224,13 @@ def _zarr_address(store: Any, sought: _Sought) -> Address:
         case _ if _kind(store) == "FsspecStore":
             from ngff_fn.effects.fsspec_objects import fsspec_objects
 
-            objects, root = fsspec_objects(store.fs), str(store.path).strip("/")
+            objects, root = fsspec_objects(store.fs, str(store.path))
             return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
         case _ if _kind(store) == "ObjectStore":
             return _obstore_address(store.store, path, read_only=read_only, sought=sought)
+        case _ if hasattr(store, "store_path"):
+            message = f"{_kind(store)} is not a store, but a node of one. Give its store_path."
+            raise WrongTypeError(Problem("store", message))
         case _:
             raise UnsupportedError(Problem("store", f"{type(store).__name__} is not supported yet. {_LATER}"))
 
@@ -290,6 +294,7 @@ def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _So
     whole = ObjectFiles(objects)
     home = objects.homes.get(path)
     if home is None:
+        _refuse_archive(whole, path)
 
         def has(node: str, name: str) -> bool:
             is_sure = node == path and objects.lists
@@ -302,6 +307,14 @@ def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _So
         if any(has(path, name) for name in GROUP_DOCUMENTS):  # else what is above may still come
             objects.homes[path] = home
     return Address(files=ObjectFiles(objects, home, read_only=read_only), path=path[len(home) :].strip("/"))
+
+
+def _refuse_archive(files: ObjectFiles, path: str) -> None:
+    """Only a local disk has archives; what lies below such a name is a store as any other."""
+    archive = next((each for each in (*reversed([*_above(path)]), path) if each.lower().endswith(SUFFIXES)), "")
+    if archive and (files.objects.lists or archive == path) and not files.names(archive):
+        message = "archives (.ozx, .zip) are on local disks only. Give a path there; here, a name such as cells.zarr."
+        raise UnsupportedError(Problem(joined(files.identity, archive), message))
 
 
 def _local_address(root: str, below: str, *, read_only: bool, sought: _Sought, is_real: bool = False) -> Address:

@@ -32,7 +32,8 @@ class Capabilities:
     Parameters
     ----------
     kind
-        ``local``, ``memory``, ``zip``, ``objects`` or ``icechunk``.
+        ``local`` (a directory), ``memory`` (Zarr's MemoryStore), ``zip``, ``icechunk``, or ``objects``: all that has
+        keys and no directories, which is also plain HTTP, obstore's MemoryStore, and every file system of fsspec.
     location
         Of its outermost group.
     writable
@@ -176,6 +177,9 @@ def _of_directory(files: LocalFiles) -> Capabilities:
     location, tried, stage = files.identity, files, STAGE
     if not os.path.isdir(files.identity):
         tried, stage, _ = files.beside()
+        if os.path.lexists(files.identity):
+            message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
+            raise StoreNotFoundError(Problem(files.identity, f"{message} Give the directory that it is in."))
         if not os.path.isdir(tried.identity):
             message = "there is no such directory. Make it first."
             raise StoreNotFoundError(Problem(tried.identity, message))

@@ -45,7 +45,7 @@ def beside(place: Place, version: Version) -> tuple[Files, list[str]]:
     is_v3 = "zarr.json" in documents
     if foreign and is_v3 != (version == "0.5"):
         message = f"{', '.join(sorted(foreign))} beside the image would have to change the Zarr format."
-        cure = "Leave them behind with detach(), and its labels with them."
+        cure = "Leave them behind with detach(image, keep_labels=True), or its labels with them by detach(image)."
         raise UnsupportedError(Problem(joined(place.home, place.path), f"{message} {cure}"))
     return source, foreign
 

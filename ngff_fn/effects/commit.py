@@ -43,6 +43,8 @@ from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Root, Snapshot, Version
 
 Durability = Literal["power", "process"]
+_LONGEST = 1e6
+"""Seconds for which a lock can be waited for."""
 
 
 @frozen(kw_only=True)
@@ -158,7 +160,7 @@ def commit(
     address = address_of(store, opened, is_group=True, version=plan.base.version)
     _check_plan(address, plan)
     work = Work(
-        address=Address(files=address.files.alone(), path=address.path) if single_writer else address,
+        address=evolve(address, files=address.files.alone()) if single_writer else address,
         plan=plan,
         executor=executor,
         progress=None,
@@ -189,7 +191,7 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     elif is_new:
         return create_new(work)
     else:
-        clean_beside(files)
+        clean_beside(files, work.patience)
     return by_documents(work) if only_documents(work.plan) else by_stage(work)
 
 
@@ -218,7 +220,8 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well.
+        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well; a ``.zip`` that holds a Zarr
+        hierarchy needs no leave.
     options
         As for ``commit``.
 
@@ -245,7 +248,8 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     edits
         Pure functions of the value, such as the steps of ``ngff_fn.curried``.
     timeout
-        Seconds after which a conflict is no longer answered by running the edits again.
+        Seconds after which a conflict is no longer answered by running the edits again, and for which a lock that
+        another writer has is waited for, each time.
     options
         As for ``commit``.
 
@@ -253,6 +257,8 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     ------
     ConflictError
         When others came first all the time.
+    StoreError
+        When another writer kept the lock, and as ``commit``.
     ForeignWriteError
         As ``commit``: the edits have been committed, and are not run again.
 
@@ -265,6 +271,7 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
     (0.5, 1.0)
     """
     _check_update(edits, timeout)
+    patience = min(max(timeout, 0.0), _LONGEST)
     deadline, pause, replays = time.monotonic() + timeout, 0.001, 0
     while True:
         address = address_of(store, is_group=True)
@@ -273,7 +280,8 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
         for edit in edits:
             wanted = edit(wanted)
         try:
-            done = commit(store, diff(base, wanted), **options)
+            there = address_of(store, base.origin, is_group=True, version=base.version)
+            done = commit(evolve(there, patience=patience), diff(base, wanted), **options)
         except ConflictError as conflict:
             if isinstance(conflict, StaleDataError) or time.monotonic() > deadline:
                 raise

@@ -58,7 +58,8 @@ class Exclusive(Contained):
             if held is not None:
                 break
             if time.monotonic() > deadline:
-                message = f"another writer has held the lock for {timeout:g} s. Try again later, or raise timeout."
+                cure = "Try again later, or give update() a longer timeout."
+                message = f"another writer has held the lock for {timeout:g} s. {cure}"
                 raise StoreError(Problem(self.identity, message))
             time.sleep(random.uniform(0, pause))
             pause = min(2 * pause, _LONGEST_PAUSE)

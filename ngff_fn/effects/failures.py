@@ -16,7 +16,7 @@ _CURES = (
     ),
     (
         re.compile(r"http://.*builder error"),
-        "plain http is not allowed: set AWS_ALLOW_HTTP=true, or client_options={'allow_http': True} of the store",
+        "no plain http without client_options={'allow_http': True} of the store, or, for S3, AWS_ALLOW_HTTP=true",
     ),
     (re.compile(r"list request.* 404 "), "there is no such bucket, or the server lists nothing: take another URL"),
     (re.compile(r"error sending request"), "the server does not answer: see whether the endpoint is the right one"),

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from ngff_fn.effects.extras import imported
-from ngff_fn.effects.failures import said
+from ngff_fn.effects.failures import said, without_user
 from ngff_fn.effects.identities import known
 from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
@@ -18,18 +18,21 @@ T = TypeVar("T")
 
 
 class FsspecObjects(Objects):
-    """The files of a file system; ``store`` is one of fsspec whose functions do not wait for an event loop."""
+    """The files of a file system; ``store`` is one of fsspec whose functions do not wait for an event loop.
 
-    lists = True
+    ``host``: where its paths are URLs, all of one server, how they begin.
+    """
 
-    def __init__(self, store: Any, identity: str) -> None:
+    def __init__(self, store: Any, identity: str, host: str = "") -> None:
         self._begin(store, identity)
+        self.host = host
+        self.lists = not host  # what a server says of a directory is a page for people, or nothing
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (self.store, self.identity)
+        return _again, (self.store, self.identity, self.host)
 
     def _path(self, key: str) -> str:
-        return str(self.store.root_marker) + key
+        return (f"{self.host}/" if self.host else str(self.store.root_marker)) + key
 
     def get(self, key: str) -> Found | None:
         """A file; None where there is none."""
@@ -44,7 +47,10 @@ class FsspecObjects(Objects):
         info = self._info(key)
         if info is None:
             return None
-        first, last, _ = slice(start, stop).indices(int(info["size"] or 0))
+        if info["size"] is None:  # as servers that pack what they send
+            found = self.get(key)
+            return None if found is None else found.data[start:stop]
+        first, last, _ = slice(start, stop).indices(int(info["size"]))
         if first >= last:
             return b""
         data = self._asked(key, lambda: self.store.cat_file(self._path(key), start=first, end=last))
@@ -62,11 +68,15 @@ class FsspecObjects(Objects):
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """What is right below a path, each with whether it is a directory."""
+        if not self.lists:
+            return []
         found = self._asked(path, lambda: self.store.ls(self._path(path), detail=True))
         inside = [info for info in found or () if str(info["name"]).strip("/") != path]  # of a file it lists the file
         return [(str(info["name"]).rstrip("/").rpartition("/")[2], info["type"] == "directory") for info in inside]
 
     def _below(self, path: str) -> list[tuple[str, datetime]]:
+        if not self.lists:
+            return []
         found = self._asked(path, lambda: self.store.find(self._path(path)))
         return [(str(name).lstrip("/"), datetime.now(UTC)) for name in found or () if str(name).lstrip("/") != path]
 
@@ -112,14 +122,20 @@ class FsspecObjects(Objects):
             raise StoreError(Problem(joined(self.identity, key), message)) from error
 
 
-def fsspec_objects(fs: Any) -> FsspecObjects:
-    """The objects of a file system of fsspec, whichever of its two kinds it is."""
+def fsspec_objects(fs: Any, path: str) -> tuple[FsspecObjects, str]:
+    """The objects of a file system of fsspec, whichever of its two kinds it is, and one of its paths among them."""
     if getattr(fs, "asynchronous", False):
         options = {**fs.storage_options, "asynchronous": False}
         fs = fs.sync_fs if hasattr(fs, "sync_fs") else type(fs)(*fs.storage_args, **options)
     protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
     identity = f"fsspec:{protocol}:{sha256(fs.to_json().encode()).hexdigest()[:12]}"
-    return known(identity, lambda: FsspecObjects(fs, identity))
+    scheme, slashes, rest = path.partition("://")
+    host, _, inner = rest.partition("/")
+    if not slashes:
+        return known(identity, lambda: FsspecObjects(fs, identity)), path.strip("/")
+    begins = f"{scheme}://{host}"  # the paths of a file system of HTTP are whole URLs
+    identity = f"{identity}:{without_user(begins)}"
+    return known(identity, lambda: FsspecObjects(fs, identity, begins)), inner.strip("/")
 
 
 def fsspec_objects_from(url: str) -> tuple[FsspecObjects, str]:
@@ -136,8 +152,8 @@ def fsspec_objects_from(url: str) -> tuple[FsspecObjects, str]:
     except Exception as error:
         message = f"neither obstore nor fsspec takes it ({said(error)}). Give a URL such as s3://bucket/image.zarr."
         raise UnsupportedError(Problem(url, message)) from error
-    return fsspec_objects(fs), str(path).strip("/")
+    return fsspec_objects(fs, str(path))
 
 
-def _again(fs: Any, identity: str) -> FsspecObjects:
-    return known(identity, lambda: FsspecObjects(fs, identity))
+def _again(fs: Any, identity: str, host: str) -> FsspecObjects:
+    return known(identity, lambda: FsspecObjects(fs, identity, host))

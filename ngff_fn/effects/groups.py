@@ -7,12 +7,27 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ngff_fn.effects.address import address_below
 from ngff_fn.effects.read import Witness
-from ngff_fn.errors import DocumentError, NgffError, Problem, StoreNotFoundError
+from ngff_fn.effects.stores import Files
+from ngff_fn.errors import DocumentError, NgffError, Problem, StoreNotFoundError, UnsupportedError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 if TYPE_CHECKING:
     import zarr
+
+
+def require_listing(files: Files) -> None:
+    """Refuse where nothing can be listed: an empty answer would be taken for one.
+
+    Raises
+    ------
+    UnsupportedError
+        Over plain HTTP.
+    """
+    objects = getattr(files, "objects", None)
+    if objects is not None and not objects.lists:
+        message = "plain HTTP cannot say what is there. Ask the object store behind it, such as s3://, or copy it."
+        raise UnsupportedError(Problem(files.identity, message))
 
 
 def children(store: Any, path: str = "") -> tuple[str, ...]:
@@ -29,6 +44,8 @@ def children(store: Any, path: str = "") -> tuple[str, ...]:
     ------
     StoreNotFoundError
         Where nothing is at the path.
+    UnsupportedError
+        Over plain HTTP, which lists nothing.
     InvalidValueError, WrongTypeError
         For what is no path, or leads out of the store.
 
@@ -41,6 +58,7 @@ def children(store: Any, path: str = "") -> tuple[str, ...]:
     ('0', '1')
     """
     address = address_below(store, path, is_group=True)
+    require_listing(address.files)
     view, where = Witness(address.files).view, address.path
     names = view.names(where)
     if not names:

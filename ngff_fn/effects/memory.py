@@ -256,7 +256,8 @@ class MemoryFiles:
     def lock(self, timeout: float) -> Iterator[None]:
         """The mutex of this memory."""
         if not self._memory.mutex.acquire(timeout=timeout):
-            message = f"another writer has held the lock for {timeout:g} s. Try again later, or raise timeout."
+            cure = "Try again later, or give update() a longer timeout."
+            message = f"another writer has held the lock for {timeout:g} s. {cure}"
             raise StoreError(Problem(self.identity, message))
         try:
             yield

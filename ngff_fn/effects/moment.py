@@ -84,7 +84,7 @@ def by_documents(work: Work) -> str:
     """Documents alone: one is replaced, and that is the moment; several go through a record."""
     files, path = work.address.files, work.address.path
     puts = [operation for operation in work.plan.operations if isinstance(operation, PutDocument)]
-    with files.lock(LOCK_TIMEOUT):
+    with files.lock(work.patience):
         clear_workshop(files, durable=work.durable)
         seen = compare(work)
         if len(puts) == 1 and not work.above:
@@ -119,13 +119,13 @@ def _replace(files: Files, key: str, put: PutDocument, *, durable: bool) -> str:
 def by_stage(work: Work) -> str:
     """Pixels and nodes are staged while others may write; then, under the lock, it happens or it does not."""
     files = work.address.files
-    with files.lock(LOCK_TIMEOUT):
+    with files.lock(work.patience):
         recover(files, durable=work.durable)
         compare(work)
         bench = Bench(files, STAGE)
     try:
         staged = _staged(work, bench)
-        with files.lock(LOCK_TIMEOUT):
+        with files.lock(work.patience):
             recover(files, durable=work.durable)
             seen = _refuse_overtaken(work, bench)
             refuse_changed_trees(work, staged, bench)
@@ -134,7 +134,7 @@ def by_stage(work: Work) -> str:
             return happen(work, staged.steps, bench, seen=seen, foreign=foreign)
     except BaseException:
         bench.release()
-        with suppress(NgffError), files.lock(LOCK_TIMEOUT):
+        with suppress(NgffError), files.lock(work.patience):
             recover(files, durable=work.durable)  # carries out what has happened, else removes what was staged
         raise
 
@@ -149,7 +149,7 @@ def _staged(work: Work, bench: Bench) -> Staged:
     except ConflictError:
         raise
     except NgffError:
-        with files.lock(LOCK_TIMEOUT):
+        with files.lock(work.patience):
             recover(files, durable=work.durable)
             _refuse_overtaken(work, bench)
         raise
@@ -198,12 +198,12 @@ def happen(
     return record.name
 
 
-def clean_beside(files: Files) -> None:
+def clean_beside(files: Files, patience: float = LOCK_TIMEOUT) -> None:
     """What a replacement of the whole store has left, when its writer died."""
     found = beside_of(files)
     if found is not None:
         parent, stage = found
-        with parent.lock(LOCK_TIMEOUT):
+        with parent.lock(patience):
             clean(parent, stage)
 
 

@@ -4,7 +4,9 @@ changed.
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args
@@ -12,10 +14,12 @@ from typing import Any, Literal, get_args
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
+from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.standing import paths_of_records, standing
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.view import View
+from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,
     DocumentError,
@@ -78,7 +82,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         T,
         C, Z, Y, X), and ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     disable_path_checking
-        Whether mode ``w`` may replace what is at a path without ``.zarr`` in it.
+        Whether mode ``w`` may replace what is at a path without ``.zarr`` or ``.ozx`` in it; a ``.zip`` that holds a
+        Zarr hierarchy needs no leave.
     select
         A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
         ``"B/1"``; the others are ``Unread``.
@@ -244,9 +249,12 @@ def _documents(
         if text is not None:
             texts[key] = text
             if key == "zarr.json":
+                _refuse_array(text, address)
                 break  # RFC-2: where both formats stand side by side, 0.5 is preferred
     if not texts:
         _refuse_no_group(witness, address)
+    if texts.keys() == {".zattrs"} and witness.read(joined(path, ".zarray")) is not None:
+        raise _of_an_array(address)
     hierarchy = Hierarchy(witness, path, texts, select)
     try:
         hierarchy.read(_checked_layout(texts, layout, select))
@@ -255,10 +263,26 @@ def _documents(
     return texts
 
 
+_ARRAY = re.compile(rb'"node_type"\s*:\s*"array"')
+
+
+def _refuse_array(text: bytes, address: Address) -> None:
+    """Of a document of Zarr v3, which may be of either."""
+    if _ARRAY.search(text) and b'"ome"' not in text:
+        raise _of_an_array(address)
+
+
+def _of_an_array(address: Address) -> InvalidValueError:
+    message = "this is an array, not an image. Open the group above it, or read it with open_array."
+    return InvalidValueError(Problem(_where(address), message))
+
+
 def _refuse_no_group(witness: Witness, address: Address) -> None:
     if witness.read(joined(address.path, ".zarray")) is not None:
-        message = "this is an array, not an image. Open the group above it, or read it with open_array."
-        raise InvalidValueError(Problem(_where(address), message))
+        raise _of_an_array(address)
+    if isinstance(address.files, LocalFiles) and (found := _file_above(_where(address))):
+        message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
+        raise StoreNotFoundError(Problem(found, f"{message} Open the directory that it is in, or rename the archive."))
     if names := witness.names(address.path):
         if {"refs", "snapshots"} <= dict(names).keys() or {"repo", "snapshots"} <= dict(names).keys():
             message = "this is an icechunk repository. Open it with icechunk, and hand in the icechunk.Repository."
@@ -268,7 +292,7 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         groups = [path for path in inner if any(witness.read(joined(path, key)) for key in ("zarr.json", ".zgroup"))]
         cure = f"Open {joined(address.files.identity, groups[0])}." if groups else "Open the folder that has one."
         raise StoreNotFoundError(Problem(_where(address), f"{message} {cure}"))
-    message = "there is no such store. Create one with create(), or mode='a' or 'w-'."
+    message = "there is no such store. Create one with create()."
     if _where(address).startswith(("http://", "https://")):
         message = "there is no such store, or no right to read it. See whether the URL is the right one."
     raise StoreNotFoundError(Problem(_where(address), message))
@@ -341,8 +365,17 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
     is_kept = isinstance(address.files, RepositoryFiles)  # in the history, whatever replaces it
     if disabled or is_kept or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
         return
+    if isinstance(address.files, ZipFiles) and not address.path and _holds_nothing_else(address.files):
+        return
+    if place.startswith("objects:"):  # in memory, as above: there is no path that could be given another name
+        return
     message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
     raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
+
+
+def _holds_nothing_else(archive: ZipFiles) -> bool:
+    """Whether an archive, which may be called as any other is, holds a hierarchy, or is not there yet."""
+    return not archive.is_there() or any(archive.exists(name) for name in ("zarr.json", ".zgroup"))
 
 
 def guard_of(files: Files, path: str) -> Callable[[], None]:
@@ -367,6 +400,13 @@ def guard_of(files: Files, path: str) -> Callable[[], None]:
         witness = again
 
     return check
+
+
+def _file_above(path: str) -> str:
+    """The file that a path is, or leads into; empty where it is or leads into a directory, or nowhere."""
+    while not os.path.lexists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path if os.path.isfile(path) else ""
 
 
 def _where(address: Address) -> str:

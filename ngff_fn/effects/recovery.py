@@ -298,7 +298,8 @@ def _files(store: Any, *, single_writer: bool) -> tuple[Files, bool]:
     """The files of a hierarchy, and whether it is there; it may be that only what is beside its place is."""
     address = address_of(store)
     files = address.files.alone() if single_writer else address.files
-    is_there = any(files.exists(name) for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray", WORKSHOP, DRAFT))
+    names = ("zarr.json", ".zgroup", ".zattrs", ".zarray", WORKSHOP, DRAFT)
+    is_there = any(files.exists(joined(path, name)) for path in {"", address.path} for name in names)
     if not is_there and beside_of(files) is None:
         message = "there is no Zarr hierarchy here, nor what is left of one. Name a store, or something in it."
         raise StoreNotFoundError(Problem(joined(files.identity, address.path), message))

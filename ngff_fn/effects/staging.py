@@ -44,6 +44,11 @@ class Work:
         """The files of the outermost group."""
         return self.address.files
 
+    @property
+    def patience(self) -> float:
+        """Seconds for which a lock is waited for."""
+        return self.address.patience
+
     def at(self, path: str) -> str:
         """A path of the plan, seen from the outermost group."""
         return joined(self.address.path, path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.image import Place
@@ -149,10 +149,14 @@ def refuse_too_large(size: int, location: str) -> None:
 
 @frozen(kw_only=True)
 class Address:
-    """Where a store is: its files below the outermost group, and the path of the node that is meant."""
+    """Where a store is: its files below the outermost group, and the path of the node that is meant.
+
+    ``patience``: seconds for which its writers wait for a lock.
+    """
 
     files: Files
     path: str
+    patience: float = field(default=30.0, eq=False, kw_only=True)
 
     @property
     def place(self) -> Place:

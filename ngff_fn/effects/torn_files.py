@@ -9,6 +9,7 @@ from typing import Any
 
 from ngff_fn.codecs import decode_array
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.groups import require_listing
 from ngff_fn.effects.read import Witness, open_ome_zarr
 from ngff_fn.effects.stored import node_documents
 from ngff_fn.effects.torn import fault, form_of, torn
@@ -29,7 +30,9 @@ def torn_files(store: Any, *, select: str | None = None) -> tuple[Problem, ...]:
     others.
 
     It lists all directories of all arrays and looks at the beginning or end of each file: that takes as long as there
-    are many. To read a pixel of a file that is named here as an error is refused anyway.
+    are many. To read a pixel of a file that is named here as an error is refused anyway. Damage
+    within a file is not looked for: checksums of chunks, and of the members of an archive, are compared when pixels are
+    read.
 
     Parameters
     ----------
@@ -46,6 +49,8 @@ def torn_files(store: Any, *, select: str | None = None) -> tuple[Problem, ...]:
     ------
     NgffError
         As ``open_ome_zarr``.
+    UnsupportedError
+        Over plain HTTP, which lists nothing.
 
     >>> import numpy
     >>> from pathlib import Path
@@ -60,6 +65,7 @@ def torn_files(store: Any, *, select: str | None = None) -> tuple[Problem, ...]:
     """
     snapshot = open_ome_zarr(store, select=select)
     address = address_of(store, is_group=True)
+    require_listing(address.files)
     view = Witness(address.files).view
     nodes = sorted({joined(address.path, parent(key)) for key in snapshot.documents})
     return tuple(problem for node in nodes for problem in _in_node(view, node, snapshot))

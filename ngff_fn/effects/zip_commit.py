@@ -18,9 +18,7 @@ from ngff_fn.effects.moment import compare, compare_above, only_documents, refus
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import STAGE, Put, Step
 from ngff_fn.effects.staging import Staged, Work, staged_root, staged_steps
-from ngff_fn.effects.stores import Address
 from ngff_fn.effects.transaction import (
-    LOCK_TIMEOUT,
     Bench,
     carry_out_directly,
     clean,
@@ -68,7 +66,7 @@ class _Desk:
         root = "root/root"
         staged_root(work, self.overlay, root)
         made = self._written(root, comment_of(work.plan.base.version), None)
-        with self.around.lock(LOCK_TIMEOUT):
+        with self.around.lock(self.work.patience):
             if not self.archive.is_there():
                 return self._put_in_place(made)
             if work.plan.base.mode == "w-":
@@ -128,7 +126,7 @@ class _Desk:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         size = os.path.getsize(self.archive.identity) if self.archive.is_there() else 0
-        with self.archive.lock(LOCK_TIMEOUT + size / COPIED_A_SECOND):
+        with self.archive.lock(self.work.patience + size / COPIED_A_SECOND):
             yield
 
     def _written(self, root: str, comment: bytes, base: Archive | None) -> Archive:
@@ -171,16 +169,16 @@ def _desk(work: Work, archive: ZipFiles) -> Iterator[_Desk]:
     if not archive.is_writable(""):
         message = "it cannot be replaced, so nothing was changed. Change its permissions, or those of its directory."
         raise StoreError(Problem(archive.identity, message))
-    with around.lock(LOCK_TIMEOUT):
+    with around.lock(work.patience):
         clean(around, stage)
         bench = Bench(around, stage)
     try:
         around.make_directory(joined(bench.path, "written"))
         written = archive.local(joined(around.identity, bench.path, "written"), exclusive=False, resolved=True)
         overlay = Overlay(archive, written)
-        inside = evolve(work, address=Address(files=overlay, path=work.address.path))
+        inside = evolve(work, address=evolve(work.address, files=overlay))
         yield _Desk(work=inside, archive=archive, around=around, bench=bench, overlay=overlay)
     finally:
         bench.release()
-        with suppress(NgffError), around.lock(LOCK_TIMEOUT):
+        with suppress(NgffError), around.lock(work.patience):
             clean(around, stage)
