@@ -335,11 +335,13 @@ def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.Inval
 def _demo(options: Any) -> None:
     import numpy as np
 
+    from ngff_fn.demo import cells
+
     store = options.directory / "cells.zarr"
     if address_of(store, is_group=True).path:
         message = "it is inside a Zarr hierarchy, where nobody looks for another store. Take another DIR."
         raise nf.StoreExistsError(nf.Problem(str(options.directory), message))
-    new = nf.image_from(_cells(), axes="czyx", channel_names=["405 nm", "488 nm"], name="cells")
+    new = nf.image_from(cells(), axes="czyx", channel_names=["405 nm", "488 nm"], name="cells")
     try:
         nf.create(store, new, version="0.5", overwrite=options.overwrite, single_writer=options.single_writer)
     except nf.StoreExistsError as error:
@@ -380,28 +382,6 @@ def _limits(pixels: NDArray[np.uint16]) -> dict[str, int]:
 
 def _say(title: str, text: str) -> None:
     print(f"{title}\n\n{text}\n")
-
-
-def _cells(shape: tuple[int, int, int] = (16, 192, 192), count: int = 24) -> NDArray[np.uint16]:
-    """Nuclei and the bodies of their cells, always the same: ellipsoids with soft edges, and the noise of photons."""
-    import numpy as np
-
-    random = np.random.default_rng(seed=1)
-    grid = np.ogrid[tuple(map(slice, shape))]
-    light = np.zeros((2, *shape), np.float32)
-    for _ in range(count):
-        centre = random.uniform(0.1, 0.9, size=3) * shape
-        radii = random.uniform((3, 8, 8), (5, 14, 14))
-        # 1 on the border of the nucleus, 1.8 on that of the cell
-        distance = np.sqrt(
-            sum(((at - middle) / radius) ** 2 for at, middle, radius in zip(grid, centre, radii, strict=True))
-        )
-        brightness = random.uniform(0.5, 1.5)
-        for channel, (border, photons) in enumerate([(1.0, 900), (1.8, 500)]):
-            ellipsoid = brightness * photons / (1 + np.exp((distance - border) * 8))
-            np.maximum(light[channel], ellipsoid, out=light[channel])
-    background = 100
-    return random.poisson(light + background).astype(np.uint16)
 
 
 if __name__ == "__main__":

@@ -153,3 +153,13 @@ def refuse(problems: Iterable[Problem], error: type[NgffError] = InvalidValueErr
     serious = tuple([problem for problem in problems if problem.kind == "error"])
     if serious:
         raise error(*serious)
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False, by its name.
+
+    >>> check_flags(dry_run=True)
+    """
+    message = "is neither True nor False. Give one of these."
+    wrong = [Problem(name, f"{a_type(flag)} {message}") for name, flag in flags.items() if not isinstance(flag, bool)]
+    refuse(wrong, WrongTypeError)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.outermost import GROUP_DOCUMENTS, LISTS, Sought, all_above, outermost, says
 from ngff_fn.effects.repositories import SCHEME, RepositoryPath, refuse_old, revision_of
 from ngff_fn.effects.repository_files import RepositoryFiles, files_of_branch, files_of_session
 from ngff_fn.effects.stores import MOST_DOCUMENT, Address, Files
@@ -23,14 +23,6 @@ from ngff_fn.records.snapshot import Version
 if TYPE_CHECKING:
     from ngff_fn.effects.object_files import ObjectFiles
     from ngff_fn.effects.objects import Objects
-
-GROUP_DOCUMENTS = ("zarr.json", ".zgroup")  # the first that is there says the format, as RFC-2 has it
-LONGEST_GAP = 2
-"""A plate's row and well may be without documents; a group further up belongs to something else, unless it lists the
-path: a level may be called ``a/b/c/d``."""
-
-FARTHEST = 8
-"""How far above an array the group may be that lists it."""
 
 _LATER = (
     "This version takes local directories, zip archives, object stores through obstore, file systems of fsspec, "
@@ -64,7 +56,7 @@ def address_of(
     WrongTypeError
         What is no store at all.
     """
-    sought = _Sought(is_group=is_group, version=version)
+    sought = Sought(is_group=is_group, version=version)
     match store:
         case Address():
             return store
@@ -80,14 +72,6 @@ def address_of(
             return _local_address(path, "", read_only=False, sought=sought, is_real=is_real)
         case _:
             return _zarr_address(store, sought)
-
-
-@frozen(kw_only=True)
-class _Sought:
-    """What is known of a node before it is looked at."""
-
-    is_group: bool = False
-    version: Version | None = None
 
 
 def _is_called(path: str, opened: Place) -> bool:
@@ -117,9 +101,9 @@ def address_below(store: Any, path: str, *, is_group: bool = False) -> Address:
         return files.signature(joined(node, name)) is not None
 
     def lists(above: str, below: str) -> bool:
-        return any(_says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in _LISTS)
+        return any(says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in LISTS)
 
-    home = _outermost(where, _above(where), has, lists, _Sought(is_group=is_group))
+    home = outermost(where, all_above(where), has, lists, Sought(is_group=is_group))
     if not home:
         return Address(files=files, path=where)
     inside = where[len(home) :].strip("/")
@@ -196,7 +180,7 @@ def is_remote(identity: str) -> bool:
     return "://" in identity or identity.startswith(("memory:", "objects:", "fsspec:", SCHEME))
 
 
-def _zarr_address(store: Any, sought: _Sought) -> Address:
+def _zarr_address(store: Any, sought: Sought) -> Address:
     kind = type(store)
     if kind.__module__.partition(".")[0] in ("obstore", "_obstore"):
         return _obstore_address(store, "", read_only=False, sought=sought)
@@ -240,7 +224,7 @@ def _kind(store: Any) -> str:
     return type(store).__name__
 
 
-def _icechunk_address(store: Any, sought: _Sought) -> Address:
+def _icechunk_address(store: Any, sought: Sought) -> Address:
     match _kind(store):
         case "Repository":
             return Address(files=_of_repository(store, "main", sought), path="")
@@ -253,7 +237,7 @@ def _icechunk_address(store: Any, sought: _Sought) -> Address:
             raise WrongTypeError(Problem("store", message))
 
 
-def _of_repository(repository: Any, branch: str, sought: _Sought) -> RepositoryFiles:
+def _of_repository(repository: Any, branch: str, sought: Sought) -> RepositoryFiles:
     if _kind(repository) != "Repository":
         message = f"{_kind(repository)} is no repository. Give an icechunk.Repository."
         raise WrongTypeError(Problem("repository", message))
@@ -276,7 +260,7 @@ def _from_url(url: str) -> tuple[Objects, str]:
     return fsspec_objects_from(url)
 
 
-def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:
+def _obstore_address(store: Any, path: str, *, read_only: bool, sought: Sought) -> Address:
     from ngff_fn.effects.identities import objects_of
 
     if _kind(store) == "LocalStore":
@@ -285,7 +269,7 @@ def _obstore_address(store: Any, path: str, *, read_only: bool, sought: _Sought)
     return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
 
 
-def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _Sought) -> Address:
+def _object_address(objects: Objects, path: str, *, read_only: bool, sought: Sought) -> Address:
     from ngff_fn.effects.object_files import ObjectFiles
 
     if path and any(name in ("", ".", "..") for name in path.split("/")):
@@ -301,9 +285,9 @@ def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _So
             return objects.tag(joined(node, name)) is not None if is_sure else objects.may_have(joined(node, name))
 
         def lists(above: str, below: str) -> bool:
-            return any(_says(whole.read(joined(above, name)), below) for name in _LISTS)
+            return any(says(whole.read(joined(above, name)), below) for name in LISTS)
 
-        home = _outermost(path, _above(path), has, lists, sought)
+        home = outermost(path, all_above(path), has, lists, sought)
         if any(has(path, name) for name in GROUP_DOCUMENTS):  # else what is above may still come
             objects.homes[path] = home
     return Address(files=ObjectFiles(objects, home, read_only=read_only), path=path[len(home) :].strip("/"))
@@ -311,64 +295,22 @@ def _object_address(objects: Objects, path: str, *, read_only: bool, sought: _So
 
 def _refuse_archive(files: ObjectFiles, path: str) -> None:
     """Only a local disk has archives; what lies below such a name is a store as any other."""
-    archive = next((each for each in (*reversed([*_above(path)]), path) if each.lower().endswith(SUFFIXES)), "")
+    archive = next((each for each in (*reversed([*all_above(path)]), path) if each.lower().endswith(SUFFIXES)), "")
     if archive and (files.objects.lists or archive == path) and not files.names(archive):
         message = "archives (.ozx, .zip) are on local disks only. Give a path there; here, a name such as cells.zarr."
         raise UnsupportedError(Problem(joined(files.identity, archive), message))
 
 
-def _local_address(root: str, below: str, *, read_only: bool, sought: _Sought, is_real: bool = False) -> Address:
+def _local_address(root: str, below: str, *, read_only: bool, sought: Sought, is_real: bool = False) -> Address:
     _refuse_unspeakable(root, "store")
     _refuse_unspeakable(below, "store")
     full = root if is_real else os.path.realpath(os.path.join(root, below) if below else root)
     if (archive := archive_in(full)) is not None:
         inner = full[len(archive) :].strip(os.sep).replace(os.sep, "/")
         return Address(files=ZipFiles(archive, read_only=read_only), path=inner)
-    home = _outermost(full, _directories_above(full), _has_file, _local_group_lists, sought)
+    home = outermost(full, _directories_above(full), _has_file, _local_group_lists, sought)
     path = full[len(home) :].strip(os.sep).replace(os.sep, "/")
     return Address(files=LocalFiles(home, read_only=read_only, resolved=True), path=path)
-
-
-def _outermost(
-    path: str,
-    ancestors: Iterable[str],
-    has: Callable[[str, str], bool],
-    lists: Callable[[str, str], bool],
-    sought: _Sought,
-) -> str:
-    """The outermost group above a node, by its ancestors from the nearest on; the node itself where there is none.
-
-    A hierarchy is of one format, and the home of an array is that of its image: only the first group above an array
-    may be far from it, and from there on groups of the same format count, near ones.
-    """
-    documents = _formats(path, has, sought)
-    near = LONGEST_GAP + 1
-    home, distance, reach = path, 0, near if sought.is_group else FARTHEST
-    for above in ancestors:
-        distance += 1
-        found = tuple([name for name in documents if has(above, name)])[:1]
-        if found and (distance <= near or lists(above, home[len(above) :])):
-            home, distance, reach, documents = above, 0, near, found
-        elif distance == reach:
-            break
-    return home
-
-
-def _formats(path: str, has: Callable[[str, str], bool], sought: _Sought) -> tuple[str, ...]:
-    """The documents by which groups above a node are known: of its own format, as far as it has one."""
-    if sought.version is not None:
-        return (".zgroup",) if sought.version == "0.4" else ("zarr.json",)
-    if has(path, "zarr.json"):
-        return ("zarr.json",)
-    return (".zgroup",) if has(path, ".zgroup") or has(path, ".zarray") else GROUP_DOCUMENTS
-
-
-_LISTS = (".zattrs", "zarr.json")
-
-
-def _says(text: bytes | None, path: str) -> bool:
-    """Whether a document has a path as one of its texts: no need to know where metadata list paths."""
-    return text is not None and f'"{path.strip("/")}"'.encode(errors="replace") in text
 
 
 @lru_cache(maxsize=16)
@@ -386,16 +328,10 @@ def _has_file(directory: str, name: str) -> bool:
 
 def _local_group_lists(above: str, below: str) -> bool:
     below = below.replace(os.sep, "/")
-    return any(_says(LocalFiles(above, resolved=True).read(name, 0, MOST_DOCUMENT), below) for name in _LISTS)
+    return any(says(LocalFiles(above, resolved=True).read(name, 0, MOST_DOCUMENT), below) for name in LISTS)
 
 
-def _above(path: str) -> Iterator[str]:
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
-def _memory_address(store: Any, path: str, *, read_only: bool, sought: _Sought) -> Address:
+def _memory_address(store: Any, path: str, *, read_only: bool, sought: Sought) -> Address:
     from ngff_fn.effects.memory import MemoryFiles, memory_of
 
     memory = memory_of(store)
@@ -405,7 +341,7 @@ def _memory_address(store: Any, path: str, *, read_only: bool, sought: _Sought) 
         return joined(node, name) in memory.data
 
     def lists(above: str, below: str) -> bool:
-        return any(_says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in _LISTS)
+        return any(says(files.read(joined(above, name), 0, MOST_DOCUMENT), below) for name in LISTS)
 
-    home = _outermost(path, _above(path), has, lists, sought)
+    home = outermost(path, all_above(path), has, lists, sought)
     return Address(files=MemoryFiles(memory, home, read_only=read_only), path=path[len(home) :].strip("/"))

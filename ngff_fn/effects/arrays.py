@@ -14,9 +14,9 @@ from ngff_fn.edits.tiles import tile_region
 from ngff_fn.effects.address import address_below, is_remote
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.lazy import LazyArray, as_dask
-from ngff_fn.effects.read import PATIENCE, Witness, guard_of
 from ngff_fn.effects.stored import Opened, node_documents, read_region
 from ngff_fn.effects.view import View
+from ngff_fn.effects.witness import PATIENCE, Witness, guard_of
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     ConflictError,

@@ -34,6 +34,7 @@ from ngff_fn.errors import (
     StoreError,
     WrongTypeError,
     a_type,
+    check_flags,
     refuse,
 )
 from ngff_fn.plan.diff import applied, diff
@@ -155,6 +156,7 @@ def commit(
     '0.4'
     """
     _check_options(plan, durability, progress)
+    check_flags(atomic_pixels=atomic_pixels, single_writer=single_writer)
     is_new = plan.base.mode in ("w", "w-")
     opened = None if is_new else plan.base.origin
     address = address_of(store, opened, is_group=True, version=plan.base.version)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from ngff_fn.effects.address import address_below
-from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files
+from ngff_fn.effects.witness import Witness
 from ngff_fn.errors import DocumentError, NgffError, Problem, StoreNotFoundError, UnsupportedError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS

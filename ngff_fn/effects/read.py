@@ -5,10 +5,8 @@ changed.
 from __future__ import annotations
 
 import os
-import random
 import re
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from ngff_fn import codecs
@@ -16,17 +14,13 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.repository_files import RepositoryFiles
-from ngff_fn.effects.standing import paths_of_records, standing
-from ngff_fn.effects.stores import Address, Files
-from ngff_fn.effects.view import View
+from ngff_fn.effects.stores import Address
+from ngff_fn.effects.witness import Witness, consistently, with_records
 from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
-    ConflictError,
-    DocumentError,
     InvalidValueError,
     NgffError,
     Problem,
-    StoreError,
     StoreExistsError,
     StoreNotFoundError,
     UnsupportedError,
@@ -38,16 +32,13 @@ from ngff_fn.records.channels import Channel
 from ngff_fn.records.image import Image
 from ngff_fn.records.paths import joined
 from ngff_fn.records.plate import Plate
-from ngff_fn.records.snapshot import NODE_DOCUMENTS, VERSIONS, Documents, Mode, Snapshot, Version
+from ngff_fn.records.snapshot import VERSIONS, Documents, Mode, Snapshot, Version
 from ngff_fn.records.subject import items_of
 
 LayoutName = Literal["auto", "fov", "hcs", "tiled", "bf2raw"]
 _LAYOUTS = get_args(LayoutName)
 LATER = {"bf2raw": "New bioformats2raw collections"}
 """New stores that are known and refused by name in this version."""
-
-PATIENCE = 30.0
-"""Seconds for which a reader starts over while writers keep changing what it reads."""
 
 
 def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
@@ -154,11 +145,11 @@ def read_snapshot(
         address = Address(files=address.files.pinned(), path=address.path)
     place = address.place
     with codecs.Reading():
-        texts = _consistently(address.files, lambda view: _documents(view, address, layout, select))
+        texts = consistently(address.files, lambda view: _documents(view, address, layout, select))
         try:
             decoded = codecs.decode_root(texts, place)
         except NgffError as error:
-            raise _with_records(error.located(f"{_where(address)}: "), address.files) from error
+            raise with_records(error.located(f"{_where(address)}: "), address.files) from error
     return Snapshot(
         origin=place,
         version=decoded.version,
@@ -168,75 +159,6 @@ def read_snapshot(
         mode=mode,
         select=None if select is None else "/".join(select),
     )
-
-
-class Witness:
-    """Remembers the signature of everything that is read through it, and can tell whether all still stand."""
-
-    def __init__(self, files: Files) -> None:
-        self.files = files
-        self._names = paths_of_records(files)
-        self._source: View | Files = View(files, standing(files)) if self._names else files
-        self._seen: dict[str, object | None] = {}
-
-    @property
-    def view(self) -> View:
-        """The store as it is once all that has happened is carried out."""
-        return self._source if isinstance(self._source, View) else View(self.files, ())
-
-    def read(self, key: str) -> bytes | None:
-        """The bytes of a file, as they are once all that has happened is carried out."""
-        data, signature = self._source.get(key)
-        self._seen.setdefault(key, signature)
-        return data
-
-    def names(self, path: str) -> list[tuple[str, bool]]:
-        """The entries of a directory, as they are once all that has happened is carried out."""
-        return self._source.names(path) if self._source.exists(path) else []
-
-    def still_true(self) -> bool:
-        """Whether nothing that was read has changed."""
-        # The records first: once a record is gone, what it changed shows in the documents.
-        if paths_of_records(self.files) != self._names:
-            return False
-        return all(map(self._is_still, self._seen.items()))
-
-    def _is_still(self, seen: tuple[str, object | None]) -> bool:
-        key, signature = seen
-        if signature is None:
-            return not self._source.exists(key)
-        now = self._source.signature(key)
-        return now is signature or now == signature  # to compare buffers of a memory takes longer than to read them
-
-
-def _consistently(files: Files, look: Callable[[Witness], Any]) -> Any:
-    """What ``look`` finds in one state of the store: it is asked again while writers change what it read."""
-    deadline, pause = time.monotonic() + PATIENCE, 0.0005
-    while True:
-        witness = Witness(files)
-        problem: NgffError | None = None
-        try:
-            found = look(witness)
-        except NgffError as error:  # perhaps of two states
-            problem = error
-        if witness.still_true():
-            if problem is not None:
-                raise _with_records(problem, files)
-            return found
-        if time.monotonic() > deadline:
-            message = f"the documents have changed all the time for {PATIENCE:g} s. Try again when less is written."
-            raise StoreError(Problem(files.identity, message))
-        time.sleep(random.uniform(0, pause))
-        pause = min(2 * pause, 0.05)
-
-
-def _with_records(error: NgffError, files: Files) -> NgffError:
-    """What a reader complains of, with the records that were laid over what is stored."""
-    if not isinstance(error, DocumentError | StoreError | StoreNotFoundError):
-        return error
-    message = "what this commit still has to do was read as done, which may be why. recover() does it, or says why not."
-    records = [Problem(joined(files.identity, path), message) for path in paths_of_records(files)]
-    return type(error)(*error.problems, *records) if records else error
 
 
 def _documents(
@@ -376,30 +298,6 @@ def check_replaceable(address: Address, *, disabled: bool) -> None:
 def _holds_nothing_else(archive: ZipFiles) -> bool:
     """Whether an archive, which may be called as any other is, holds a hierarchy, or is not there yet."""
     return not archive.is_there() or any(archive.exists(name) for name in ("zarr.json", ".zgroup"))
-
-
-def guard_of(files: Files, path: str) -> Callable[[], None]:
-    """A check that the array at ``path`` is still the one that it was when this was made: with the same documents there
-    were the same pixels.
-
-    The returned function raises ConflictError when the array's documents have changed since, or a commit that has
-    happened is about to change it.
-    """
-    witness = Witness(files)
-    documents = [witness.read(joined(path, key)) for key in NODE_DOCUMENTS]
-
-    def check() -> None:
-        nonlocal witness
-        if witness.still_true():
-            return
-        again = Witness(files)  # of an archive all signatures are others with every commit, whatever it changed
-        same = [again.read(joined(path, key)) for key in NODE_DOCUMENTS] == documents
-        if not same or any(each.view.touches(path) for each in (witness, again)) or not again.still_true():
-            message = "the array has changed since it was opened. Open it again."
-            raise ConflictError(Problem(joined(files.identity, path), message))
-        witness = again
-
-    return check
 
 
 def _file_above(path: str) -> str:

@@ -20,7 +20,7 @@ from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
-from ngff_fn.errors import InvalidValueError, Problem, StoreNotFoundError, WrongTypeError, a_type, refuse
+from ngff_fn.errors import InvalidValueError, Problem, StoreNotFoundError, WrongTypeError, a_type, check_flags
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
 
@@ -126,7 +126,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     >>> recover(store)
     Recovered(records=(), removed=(), foreign=())
     """
-    _check_flags(single_writer=single_writer)
+    check_flags(single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
     removed: list[str] = []
     foreign: list[str] = []
@@ -228,7 +228,7 @@ def vacuum(
     ()
     """
     age = _age(older_than)
-    _check_flags(dry_run=dry_run, single_writer=single_writer)
+    check_flags(dry_run=dry_run, single_writer=single_writer)
     files, is_there = _files(store, single_writer=single_writer)
     if isinstance(files, ObjectFiles) and not files.is_alone:
         return _vacuumed_objects(files, age, dry_run=dry_run)
@@ -269,15 +269,6 @@ def vacuum(
             if not dry_run:
                 around.prune(stage)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
-
-
-def _check_flags(**flags: object) -> None:
-    problems = [
-        Problem(name, f"{a_type(flag)} is neither True nor False. Give one of these.")
-        for name, flag in flags.items()
-        if not isinstance(flag, bool)
-    ]
-    refuse(problems, WrongTypeError)
 
 
 def _age(older_than: object) -> float | None:

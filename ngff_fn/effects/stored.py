@@ -19,11 +19,11 @@ from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
-from ngff_fn.effects.read import Witness
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.threads import REMOTE, WORKERS, for_each
 from ngff_fn.effects.torn import TornError
 from ngff_fn.effects.units import places, unit_region, units
+from ngff_fn.effects.witness import Witness
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined

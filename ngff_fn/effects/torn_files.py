@@ -10,11 +10,12 @@ from typing import Any
 from ngff_fn.codecs import decode_array
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.groups import require_listing
-from ngff_fn.effects.read import Witness, open_ome_zarr
+from ngff_fn.effects.read import open_ome_zarr
 from ngff_fn.effects.stored import node_documents
 from ngff_fn.effects.torn import fault, form_of, torn
 from ngff_fn.effects.units import present_units, unit_key
 from ngff_fn.effects.view import View
+from ngff_fn.effects.witness import Witness
 from ngff_fn.errors import NgffError, Problem
 from ngff_fn.records.paths import joined, parent
 from ngff_fn.records.pixels import whole

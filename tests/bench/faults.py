@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from attrs import evolve
 
-from ngff_fn.effects import conditional, fenced, fences, moment, read, staging, transaction, zip_commit
+from ngff_fn.effects import conditional, fenced, fences, moment, staging, transaction, witness, zip_commit
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
 from ngff_fn.effects.objects import Objects
@@ -128,13 +128,13 @@ def written_in_place() -> AbstractContextManager[Any]:
 @contextmanager
 def blind_to_records() -> Iterator[None]:
     """A reader sees what lies there, and not what has happened."""
-    with patch.object(read, "_records", lambda _files: []):
+    with patch.object(witness, "paths_of_records", lambda _files: []):
         yield
 
 
 def without_second_look() -> AbstractContextManager[Any]:
     """A reader takes what it has read, whatever was changed meanwhile."""
-    return patch.object(read.Witness, "still_true", lambda _witness: True)
+    return patch.object(witness.Witness, "still_true", lambda _witness: True)
 
 
 # --- of archives
