@@ -129,7 +129,7 @@ class Unlucky(Watched):
         done = super().change(operation, *arguments, **said)
         if operation is obstore.put and FENCED in arguments[1] and b'"commit"' in arguments[2]:
             nf.recover(seen_by(self.store))
-            return super().change(operation, *arguments, **said)
+            done = super().change(operation, *arguments, **said)
         return done
 
 
