@@ -228,7 +228,8 @@ class FencedDocuments:
 
     def more(self, lease: Lease, record: Fences, tags: dict[str, str | None]) -> bool:
         """The record has more changes, which get their fences."""
-        added = tuple(change for change in record.changes if lease.record.of(change.key) is None)
+        known = {change.key for change in lease.record.changes}
+        added = tuple(change for change in record.changes if change.key not in known)
         return lease.write(record) and (not added or self._fence_all(evolve(record, changes=added), tags) is not None)
 
     def give_up(self, lease: Lease) -> bool:
