@@ -18,7 +18,9 @@ from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.fenced import FENCED, new_record
 from ngff_fn.effects.identities import objects_of
 from ngff_fn.effects.leases import Lease
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.stores import Address
 from tests.objects import Death, contents, door
 
 T = TypeVar("T")
@@ -117,8 +119,12 @@ def test_what_was_made_blank_is_not_again() -> None:
     assert np.unique(nf.to_numpy(seen_by(store), "0")).tolist() == [2]
 
 
+def count_in(image: Any) -> int:
+    return int(image.extra.get("attributes", {}).get("count", 0))
+
+
 def counted(image: Any) -> Any:
-    count = image.extra.get("attributes", {}).get("count", 0) + 1
+    count = count_in(image) + 1
     return painted(count)(nf.set_extra(image, "count", count))
 
 
@@ -184,3 +190,41 @@ def test_a_document_that_comes_into_being_is_not_left_where_its_node_was() -> No
     assert contents(store)["B/2/0/0/.zattrs"].split() == [b"{", b'"n":', b"1", b"}"]
     nf.update(seen_by(store), c.rename_well("B/2", "A/2"))
     assert contents(store)["A/2/0/0/.zattrs"].split() == [b"{", b'"n":', b"1", b"}"]
+
+
+@pytest.mark.xfail(strict=True, reason="the marks of a document that moves do not go with it, nor are they looked for")
+def test_a_lost_answer_about_a_document_that_others_then_moved_is_not_done_again() -> None:
+    class Moved(Watched):
+        """The answer is lost, and the request is sent again when the well has moved."""
+
+        def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+            done = super().change(operation, *arguments, **said)
+            if arguments[1] == "A/1/0/zarr.json":
+                nf.update(seen_by(self.store), c.rename_well("A/1", "B/1"))
+                done = super().change(operation, *arguments, **said)
+            return done
+
+    def noted_again(plate: Any) -> Any:
+        at = "B/1/0" if "B/1/0" in dict(nf.positions(plate)) else "A/1/0"
+        return nf.update_at(plate, at, lambda image: nf.set_extra(image, "count", count_in(image) + 1))
+
+    store = MemoryStore()
+    nf.create(seen_by(store), a_plate(), version="0.5")
+    nf.update(door(Moved(store, lambda *_: None)), noted_again)
+    plate: Any = nf.open_ome_zarr(seen_by(store)).root
+    assert count_in(dict(nf.positions(plate))["B/1/0"]) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="documents are read behind the fences of the store below, not its steps")
+def test_a_group_that_comes_above_a_store_hides_no_steps() -> None:
+    def inner(before: Callable[[str, str, bytes], object] = lambda *_: None) -> Address:
+        return Address(files=ObjectFiles(Watched(store, before), "cells.zarr"), path="")
+
+    store = MemoryStore()
+    nf.create(inner(), an_image(), version="0.5")
+    with pytest.raises(Death):
+        nf.update(inner(dying(lambda what, *_: what == "copy")), counted, counted)
+    obstore.put(store, "zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    outer = Address(files=ObjectFiles(Watched(store, lambda *_: None), ""), path="cells.zarr")
+    image: Any = nf.open_ome_zarr(outer).root
+    assert np.unique(nf.evaluate(image, "0")).tolist() == [image.extra["attributes"]["count"]]
