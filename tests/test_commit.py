@@ -384,6 +384,6 @@ def test_what_is_no_edit_is_refused(store: Path) -> None:
             nf.update(store, edit)
     for flag in ("single_writer", "atomic_pixels"):
         with pytest.raises(nf.WrongTypeError, match=f"{flag}: a str is neither True nor False"):
-            nf.update(tmp_path / "a.zarr", c.set_scale(y=2), **{flag: "no"})
+            nf.update(store, c.set_scale(y=2), **{flag: "no"})
     with pytest.raises(nf.WrongTypeError, match="timeout"):
         nf.update(store, c.set_scale(y=2.0), timeout="x")  # type: ignore[arg-type]

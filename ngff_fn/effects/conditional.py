@@ -8,7 +8,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from ngff_fn import codecs
-from ngff_fn.effects.fenced import Change, fenced_by, new_record, split
+from ngff_fn.effects.fenced import Change, fenced_by, new_record, remaining
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Watch, now
 from ngff_fn.effects.object_files import ObjectFiles
@@ -45,6 +45,9 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
         end_creation(files)
     found = compared(work, files, {change.key for change in changes})
     tags = {key: None if each is None else each.tag for key, each in found.items()}
+    if any(change.before is None for change in changes):  # no fence of others keeps it away, but those beside it do
+        texts = {key: text_of(each) for key, each in found.items() if key not in {change.key for change in changes}}
+        changes += [Change(key=key, before=text, text=text) for key, text in texts.items() if text is not None]
     if len(changes) == 1:
         (change,) = changes
         tag = files.objects.put_if(files.documents.key(change.key), change.text, tags[change.key], uuid4().hex)
@@ -88,11 +91,16 @@ def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozen
         found[key] = _remembered(files.documents, key, text) if key in changing else None
         if found[key] is None:
             found[key] = unfenced(files.documents, key)
-    changed = [key for key, each in found.items() if (None if each is None else split(each.data)) != expected[key]]
+    changed = [key for key, each in found.items() if text_of(each) != expected[key]]
     if changed:
         files.refuse_interrupted()
         raise overtaken(changed)
     return found
+
+
+def text_of(found: Found | None) -> bytes | None:
+    """What a document says that nobody holds."""
+    return None if found is None else remaining(found.data)
 
 
 def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Found | None:

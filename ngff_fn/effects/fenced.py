@@ -15,6 +15,7 @@ from ngff_fn.records.paths import joined
 
 FENCED = f"{WORKSHOP}/fenced"
 _FENCE = re.compile(rb"\n([ \t]{128})\n\Z")
+_NOTHING = b"{}"
 _DOCUMENTS, _STAGED = 1, 2
 """The formats of records: those of documents alone, and those with steps."""
 
@@ -46,6 +47,11 @@ def split(text: bytes) -> bytes:
     return text if match is None else text[: match.start()]
 
 
+def remaining(text: bytes) -> bytes | None:
+    """What a document says whose fence is of no record: None where it was put where there was none, and is a trace."""
+    return None if fenced_by(text) is not None and split(text) == _NOTHING else split(text)
+
+
 @frozen(kw_only=True)
 class Change:
     """A document that becomes another; ``before`` is None where there is none yet."""
@@ -57,7 +63,7 @@ class Change:
     @property
     def fenced(self) -> bytes:
         """What the fence is put behind: where there is no document, an empty one says as much."""
-        return b"{}" if self.before is None else self.before
+        return _NOTHING if self.before is None else self.before
 
 
 @frozen(kw_only=True)

@@ -8,12 +8,13 @@ that it has happened, and how it is carried out; from then on readers see it so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain, takewhile
 
 from attrs import evolve
 
-from ngff_fn.effects.conditional import changes_of, compared, overtaken, unfenced
-from ngff_fn.effects.fenced import Change, Fences, new_record, split
+from ngff_fn.effects.conditional import changes_of, compared, overtaken, text_of, unfenced
+from ngff_fn.effects.fenced import Change, Fences, new_record
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.moment import new_paths
@@ -47,13 +48,15 @@ def by_fences(work: Work, files: ObjectFiles) -> str:
         raise overtaken([change.key for change in changes])
     with lease:
         try:
+            _refuse_more(work, files, tags.keys())
             _clear_the_way(work, files)
             _stage(evolve(work, atomic_pixels=True), files, lease)
             _happen(lease)
         except NgffError as error:
             if _is_given_up(documents, lease):
                 raise
-            raise overtaken([change.key for change in changes]) from error
+            if not documents.has_happened(lease.record):
+                raise overtaken([change.key for change in changes]) from error
         except BaseException:
             _is_given_up(documents, lease)
             raise
@@ -77,7 +80,7 @@ def _depended_on(work: Work, files: ObjectFiles) -> tuple[list[Change], dict[str
     for key in chain(_documents_in(files, _leaving(work)), _of_arrays(work)):
         if key not in found:
             found[key] = unfenced(files.documents, key)
-    texts = {key: split(each.data) for key, each in found.items() if each is not None}
+    texts = {key: text for key, each in found.items() if (text := text_of(each)) is not None}
     changes = [Change(key=key, before=text, text=text) for key, text in texts.items()]
     new = [puts[key] for key in puts if key not in texts]
     return [*changes, *new], {key: None if each is None else each.tag for key, each in found.items()}
@@ -106,6 +109,13 @@ def _documents_in(files: ObjectFiles, paths: Iterable[str]) -> Iterator[str]:
                 yield key[len(root) :].lstrip("/")
 
 
+def _refuse_more(work: Work, files: ObjectFiles, known: AbstractSet[str]) -> None:
+    """Refuse where a document has come into a tree that moves or goes, before the fences of those around it."""
+    more = set(_documents_in(files, _leaving(work))) - known
+    if more:
+        raise overtaken(sorted(more))
+
+
 def _clear_the_way(work: Work, files: ObjectFiles) -> None:
     """Where something new comes there is nothing; what another commit is just taking away is waited for."""
     for path in new_paths(work):
@@ -113,10 +123,10 @@ def _clear_the_way(work: Work, files: ObjectFiles) -> None:
             work.refuse_in_the_way(path)
         except StoreExistsError:
             others = [record for record in files.documents.committed() if _touches(record, work.at(path))]
-            if not others:
-                raise
             for record in others:
                 files.documents.end(record.name)
+            if not files.documents.remove_traces(_documents_in(files, [work.at(path)])) and not others:
+                raise
             work.refuse_in_the_way(path)
 
 

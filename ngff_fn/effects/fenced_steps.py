@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import assert_never
 
+from attrs import evolve
+
 from ngff_fn.effects import object_trees
 from ngff_fn.effects.fenced import Change, Fences, fence, fenced_by
 from ngff_fn.effects.leases import Lease
@@ -26,6 +28,8 @@ def carry_out(objects: Objects, root: str, lease: Lease) -> None:
     if record.last:
         _replace(objects, root, lease, lambda change: fence(change.text, record.name), mark=record.name)
         _take(objects, root, lease, record.last)
+    # Others may soon put something where this removed something: whoever takes over must not do that again.
+    lease.write(evolve(lease.record, first=(), last=()))
     _tidy(objects, root, lease, lambda change: change.text, mark=record.name)
 
 

@@ -22,7 +22,7 @@ from typing import TypeVar
 from attrs import evolve
 
 from ngff_fn.effects import fenced_steps, leases
-from ngff_fn.effects.fenced import FENCED, Change, Fences, State, fence, fenced_by, record_from, split
+from ngff_fn.effects.fenced import FENCED, Change, Fences, State, fence, fenced_by, record_from, remaining
 from ngff_fn.effects.leases import Lease, LostError, Watch
 from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.effects.record import STAGE
@@ -63,10 +63,10 @@ class FencedDocuments:
             if record is not None and change is not None:
                 if record[0].state == "commit":
                     return change.text, (found.tag, "commit")
-                if change.before is None:
-                    return None, None
+                return (None, None) if change.before is None else (change.before, (found.tag, "prepare"))
             if record is not None or self._is_same(path, found):
-                return split(found.data), (found.tag, "prepare")
+                text = remaining(found.data)
+                return text, None if text is None else (found.tag, "prepare")
 
     def _is_same(self, path: str, found: Found) -> bool:
         """Whether a document is still fenced by a record that is gone; else it was carried out meanwhile."""
@@ -109,16 +109,18 @@ class FencedDocuments:
                 self._replace(record, lambda change: change.text, fenced=fenced, mark=record.name)
                 return True
         except StoreError:
-            if self.abort(record.name) or self._has_happened(record):
+            if self.abort(record.name) or self.has_happened(record):
                 return True
             raise
-        if self.abort(record.name) or self._has_happened(record):
+        if self.abort(record.name) or self.has_happened(record):
             return True
-        self._replace(record, lambda change: change.fenced, mark="")  # what was fenced after another had ended it
+        self._replace(record, lambda change: change.before, mark="")  # what was fenced after another had ended it
         return False
 
-    def _has_happened(self, record: Fences) -> bool:
-        """Whether a commit was carried out by others, and its record is gone: a document shows its mark."""
+    def has_happened(self, record: Fences) -> bool:
+        """Whether a commit is, or was, carried out by others: its record says so, or else a document by its mark."""
+        if (written := self._record(record.name)) is not None:
+            return written[0].state == "commit"
         found = (self.objects.get(self.key(change.key)) for change in record.changes)
         return any(each is not None and record.name in each.marks for each in found)
 
@@ -167,25 +169,28 @@ class FencedDocuments:
             self.carry_out(record)
             return True
         if record.state == "abort":
-            self._replace(record, lambda change: change.fenced, mark="")
+            self._replace(record, lambda change: change.before, mark="")
         return False
 
     def _replace(
         self,
         record: Fences,
-        text: Callable[[Change], bytes],
+        text: Callable[[Change], bytes | None],
         *,
         fenced: Mapping[str, str] = MappingProxyType({}),
         mark: str,
     ) -> None:
-        """Every document that has the record's fence becomes another, then the record goes; known tags save reading."""
+        """Every document that has the record's fence becomes another, then the record goes; known tags save reading.
+
+        Where there shall be none, what has the fence stays, and is nothing: there is no condition for its removal.
+        """
 
         def put(change: Change) -> None:
-            key, tag = self.key(change.key), fenced.get(change.key)
-            if tag is not None and self.objects.put_if(key, text(change), tag, mark):
+            key, tag, data = self.key(change.key), fenced.get(change.key), text(change)
+            if data is None or (tag is not None and self.objects.put_if(key, data, tag, mark)):
                 return
             while (found := self.objects.get(key)) is not None and fenced_by(found.data) == record.name:
-                if self.objects.put_if(key, text(change), found.tag, mark):
+                if self.objects.put_if(key, data, found.tag, mark):
                     return
 
         self._each(put, record.changes)
@@ -223,7 +228,8 @@ class FencedDocuments:
 
     def more(self, lease: Lease, record: Fences, tags: dict[str, str | None]) -> bool:
         """The record has more changes, which get their fences."""
-        added = tuple(change for change in record.changes if lease.record.of(change.key) is None)
+        known = {change.key for change in lease.record.changes}
+        added = tuple(change for change in record.changes if change.key not in known)
         return lease.write(record) and (not added or self._fence_all(evolve(record, changes=added), tags) is not None)
 
     def give_up(self, lease: Lease) -> bool:
@@ -235,6 +241,18 @@ class FencedDocuments:
         if found is None or found[0].state == "abort":
             fenced_steps.remove_traces(self.objects, self.root, lease.record)
         return False
+
+    def remove_traces(self, paths: Iterable[str]) -> bool:
+        """What is left where nothing had been, of commits that never happened, goes; whether there was any.
+
+        Only for those whose fences keep others from these paths.
+        """
+        found = [(path, self.objects.get(self.key(path))) for path in paths]
+        fenced = [(path, fenced_by(each.data)) for path, each in found if each is not None and not remaining(each.data)]
+        traces = [path for path, name in fenced if name and self.is_gone(name) and not self.elsewhere(path, name)]
+        for path in traces:
+            self.objects.delete(self.key(path))
+        return bool(traces)
 
     def carry_out_staged(self, lease: Lease) -> None:
         """What has happened; where another has taken it over, it is waited for."""

@@ -62,16 +62,17 @@ class Lease:
     def _beat(self) -> None:
         while not self._end.wait(BEAT):
             with suppress(StoreError):  # the next one may succeed; if none does, another takes over
-                if not self.write(self.record):
+                if not self.write():
                     return
 
-    def write(self, record: Fences) -> bool:
-        """The record says something else, or the same again; False where another has taken it over."""
+    def write(self, record: Fences | None = None) -> bool:
+        """The record says something else, or the same again (None); False where another has taken it over."""
         with self._mutex:
             if self._tag is None:
                 return False
-            begun, data, is_same = now(), record.as_bytes(), record == self.record
-            if is_same:
+            record = record or self.record  # asked for here: another thread may just have written another one
+            begun, data = now(), record.as_bytes()
+            if record.state == self.record.state:
                 self._sent.append(data)
             self._tag = self.objects.put_if(self.key, data, self._tag) or self._refused(data)
             if self._tag is None:
@@ -81,7 +82,7 @@ class Lease:
             return True
 
     def _refused(self, data: bytes) -> str | None:
-        """A beat whose answer was lost is one's own; what is written now comes behind it."""
+        """A write whose answer was lost is one's own; what is written now comes behind it."""
         found = self.objects.get(self.key)
         if found is None or found.data not in self._sent:
             return None
@@ -101,7 +102,7 @@ class Lease:
         """
         if self._tag is not None and now() - self._written <= SILENCE / 2:
             return
-        if not self.write(self.record):
+        if not self.write():
             message = "another writer has ended this commit, as nothing was heard of it for long. Run it again."
             raise LostError(Problem(joined(self.objects.identity, self.key), message))
 

@@ -104,6 +104,11 @@ class ObjectFiles:
             return [(name, False) for name in NODE_DOCUMENTS if self.signature(joined(path, name)) is not None]
         return self.objects.names(self._key(path))
 
+    def keys_in(self, path: str) -> list[str]:
+        """All objects below a path, seen from there, by one listing."""
+        key = self._key(path)
+        return [each[len(key) :].lstrip("/") for each in self.objects.keys(key)]
+
     # --- changing
 
     def write(self, key: str, data: bytes) -> None:

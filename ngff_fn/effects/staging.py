@@ -306,9 +306,10 @@ class _Stager:
         files, write, version = self.work.files, job.write, self.work.plan.base.version
         target, array, base = self.work.at(write.path), write.array, write.base or write.array
         steps = self.steps.retired if _shrinks(base, array) else self.steps.chunks
+        staged = set(present_units(files, job.path, array, version, [whole(_in_units(array))]))  # not one by one
         for index in job.indices:
             key = unit_key(array, version, index)
-            if files.signature(joined(job.path, key)) is not None:
+            if index in staged:
                 steps.append(Move(source=joined(job.path, key), target=joined(target, key)))
             elif files.signature(joined(target, key)) is not None:
                 steps.append(Move(source=joined(target, key), target=self._place("fill")))
