@@ -22,8 +22,11 @@ from zarr.storage import FsspecStore, ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
+from ngff_fn.effects import leases
 from ngff_fn.effects.identities import objects_of
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Careless, Counting, Death, Dying, Unquoted, contents, copied, door, keys_of
 
@@ -251,6 +254,62 @@ def test_two_who_create_the_same_store_do_not_mix() -> None:
         nf.create(door(Dying(store, 3)), an_image(), version="0.5")
     with pytest.raises(nf.StoreExistsError, match="of a writer that died"):
         nf.create(door(Objects(store, IDENTITY)), an_image(), version="0.5")
+
+
+def at(store: MemoryStore, path: str = "images/a.zarr") -> Address:
+    return Address(files=ObjectFiles(Objects(store, IDENTITY), path), path="")
+
+
+def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
+    store = MemoryStore()
+    files = ObjectFiles(Dying(store, 5), "images/a.zarr")
+    with pytest.raises(Death):
+        nf.create(Address(files=files, path=""), an_image(), version="0.5")
+    left = contents(store)
+    assert len(left) > 1
+    with pytest.raises(nf.StoreExistsError, match=r"vacuum\(store, older_than=3600\)"):
+        nf.create(at(store), an_image(), version="0.5")
+    for age, dry_run in ((None, False), (3600, False), (0, True)):
+        assert nf.vacuum(at(store), older_than=age, dry_run=dry_run).removed == (
+            (f"{IDENTITY}/images/a.zarr",) if dry_run else ()
+        )
+        assert contents(store) == left
+    assert nf.vacuum(at(store), older_than=0).removed == (f"{IDENTITY}/images/a.zarr",)
+    assert keys_of(store) == []
+    nf.create(at(store), an_image(), version="0.5")
+
+
+def test_a_whole_bucket_is_not_emptied() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(door(Dying(store, 5)), an_image(), version="0.5")
+    left = contents(store)
+    (why,) = nf.vacuum(door(Objects(store, IDENTITY)), older_than=0).kept.values()
+    assert "by hand" in str(why)
+    assert contents(store) == left
+
+
+def test_a_probe_that_was_cut_off_stands_in_nobodys_way_and_is_removed_once_it_is_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = MemoryStore()
+
+    class Probing(Dying):
+        """Has to try whether the store keeps conditions."""
+
+        def __init__(self, store: MemoryStore) -> None:
+            super().__init__(store, 1)
+            self._quoted = None
+
+    with pytest.raises(Death):
+        nf.create(Address(files=ObjectFiles(Probing(store), "images/a.zarr"), path=""), an_image(), version="0.5")
+    (probe,) = keys_of(store)
+    nf.create(at(store), an_image(), version="0.5")
+    assert nf.vacuum(at(store)).removed == ()
+    monkeypatch.setattr(leases, "SILENCE", 0)
+    assert nf.vacuum(at(store)).removed == (f"{IDENTITY}/{probe}",)
+    assert nf.open_ome_zarr(at(store)).version == "0.5"
+    assert leftovers(store) == []
 
 
 def test_a_store_in_memory_does_not_leave_its_process() -> None:

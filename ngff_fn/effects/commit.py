@@ -12,11 +12,12 @@ from attrs import evolve, frozen
 
 from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.conditional import by_conditions, create_in_place
+from ngff_fn.effects.conditional import by_conditions
 from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.fenced_commit import by_fences
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
+from ngff_fn.effects.object_creation import create_in_place
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot

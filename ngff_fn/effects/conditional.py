@@ -1,24 +1,20 @@
-"""Commits where there is no lock: a document by one condition, several by fences, a new store by its root document."""
+"""Commits of documents where there is no lock: one by a condition, several by fences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from uuid import uuid4
 
-from ngff_fn import codecs
 from ngff_fn.effects.fenced import Change, fenced_by, new_record, remaining
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Watch, now
+from ngff_fn.effects.object_creation import end_creation
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found
-from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import WORKSHOP
-from ngff_fn.effects.staging import Work, staged_root
-from ngff_fn.effects.transaction import happened
-from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
-from ngff_fn.plan.operations import CreateNode, MoveNode, PutDocument
+from ngff_fn.effects.staging import Work
+from ngff_fn.errors import ConflictError, Problem
+from ngff_fn.plan.operations import MoveNode, PutDocument
 from ngff_fn.records.paths import is_within, joined
 
 OLD = 10.0
@@ -26,8 +22,6 @@ OLD = 10.0
 
 WAIT = 90.0
 """Seconds for which a commit waits for others that go on."""
-
-_CLAIM = f"{WORKSHOP}/creating"
 
 
 def by_conditions(work: Work, files: ObjectFiles) -> str:
@@ -139,64 +133,3 @@ def overtaken(keys: list[str]) -> ConflictError:
     """Another writer came first."""
     cure = "Open the store again and run the edits on its new value, as update() does."
     return ConflictError(*(Problem(key, f"it has changed since the plan was computed. {cure}") for key in keys))
-
-
-def create_in_place(work: Work, files: ObjectFiles) -> str:
-    """A new store where nothing is: its root document, put last and only if there is none, is the moment.
-
-    Raises
-    ------
-    StoreExistsError
-        Where something is there, or another writer creates it just now or died when it did.
-    """
-    address, where = work.address, joined(files.identity, work.address.path)
-    files.require_writable()
-    if work.plan.base.mode == "w" and exists(address):
-        message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
-        raise StoreExistsError(Problem(where, message))
-    if exists(address):
-        message = "something is there already, whole or of a writer that died. Take another name, or remove it first."
-        raise StoreExistsError(Problem(where, message))
-    if not files.is_alone:
-        files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
-    claim = joined(address.path, _CLAIM)
-    if not files.put_new(claim, uuid4().hex.encode()):
-        raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
-    if not files.is_alone and files.objects.keys(files.documents.key(address.path)) != [files.documents.key(claim)]:
-        files.remove(claim)
-        raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
-    first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
-    try:
-        staged_root(work, files.alone(), address.path, is_last=True)
-        done = files.put_new(joined(address.path, first[0]), first[1])
-    except BaseException:
-        with suppress(NgffError):
-            files.remove(address.path)
-        raise
-    if not done:
-        files.remove(claim)
-        raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
-    with happened(files, where):
-        for name, text in others:
-            files.put_new(joined(address.path, name), text)
-        files.remove(claim)
-    return where
-
-
-def _root_of(work: Work) -> Mapping[str, bytes]:
-    """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
-    return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
-
-
-def end_creation(files: ObjectFiles) -> bool:
-    """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
-    if files.signature(_CLAIM) is None:
-        return False
-    there = [name for name in ("zarr.json", ".zattrs", ".zgroup") if files.signature(name) is not None]
-    if not there:  # it has not happened, and nobody knows whether it will
-        return False
-    if there == [".zattrs"]:
-        for name, text in codecs.bare_group("0.4").items():
-            files.put_new(name, text)
-    files.remove(_CLAIM)
-    return True

@@ -279,7 +279,7 @@ class FencedDocuments:
 
     def end(self, name: str) -> None:
         """Wait until a commit with pixels is carried out; where nobody goes on with it, do so."""
-        if self._is_silent(name, leases.SILENCE):
+        while self._is_silent(name, leases.SILENCE):
             self._take_over(name)
 
     def stages(self) -> dict[str, Fences | None]:

@@ -9,11 +9,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
 
-from ngff_fn.effects import conditional
+from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.conditional import end_creation
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
+from ngff_fn.effects.object_creation import PROBE, end_creation, is_unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repository_files import RepositoryFiles
@@ -28,6 +28,8 @@ HELD = "a living process holds it"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
 YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
+WHOLE = "it is a whole bucket, in which there may be something else: remove it by hand"
+CREATED = "somebody may still be creating it: say older_than"
 _NOTHING = FrozenMap()
 _AGES = 1e15  # seconds
 
@@ -171,22 +173,33 @@ def _of_objects(files: ObjectFiles) -> Recovered:
 
 
 def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -> Vacuumed:
-    """Stages that no record names: a commit writes its record before it stages anything."""
+    """Stages that no record names (a commit writes its record before it stages anything), probes that were cut off, and
+    a creation that is as old as was said: nobody can know whether its creator lives.
+    """
     files.require_writable()
     files.refuse_interrupted()
     removed: list[str] = []
     kept: dict[str, str] = {}
+
+    def sweep(path: str, reason: str) -> None:
+        ages = [seconds for _, seconds in files.objects.ages(files.documents.key(path))]
+        if not reason and age is not None and min(ages, default=_AGES) < age:
+            reason = YOUNG
+        if reason:
+            kept[joined(files.identity, path)] = reason
+            return
+        if not dry_run:
+            files.remove(path)
+        removed.append(joined(files.identity, path))
+
     for stage, record in files.documents.stages().items():
-        location = joined(files.identity, stage)
-        youngest = min((seconds for _, seconds in files.objects.ages(files.documents.key(stage))), default=_AGES)
-        if record is not None:
-            kept[location] = NEEDED if record.state == "commit" else HELD
-        elif age is not None and youngest < age:
-            kept[location] = YOUNG
-        else:
-            if not dry_run:
-                files.remove(stage)
-            removed.append(location)
+        sweep(stage, "" if record is None else NEEDED if record.state == "commit" else HELD)
+    for key, seconds in files.objects.ages(files.documents.key(WORKSHOP)):
+        if PROBE.search(key):
+            is_young = seconds < max(leases.SILENCE, age or 0)
+            sweep(joined(WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
+    if is_unfinished(files):
+        sweep("", CREATED if age is None else "" if files.root else WHOLE)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 

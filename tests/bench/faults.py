@@ -10,7 +10,16 @@ from unittest.mock import patch
 
 from attrs import evolve
 
-from ngff_fn.effects import conditional, fenced, fences, moment, staging, transaction, witness, zip_commit
+from ngff_fn.effects import (
+    fenced,
+    fences,
+    moment,
+    object_creation,
+    staging,
+    transaction,
+    witness,
+    zip_commit,
+)
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
 from ngff_fn.effects.objects import Objects
@@ -248,12 +257,12 @@ def root_put_first() -> AbstractContextManager[Any]:
     right = staging.staged_root
 
     def staged(work: staging.Work, files: Any, root: str, **options: Any) -> None:
-        name, text = min(conditional._root_of(work).items(), key=lambda document: document[0] == work.marker)
+        name, text = min(object_creation._root_of(work).items(), key=lambda document: document[0] == work.marker)
         files.write(joined(root, name), text)
         right(work, files, root, **options)
         files.remove(joined(root, name))
 
-    return patch.object(conditional, "staged_root", staged)
+    return patch.object(object_creation, "staged_root", staged)
 
 
 # --- of those who take turns

@@ -154,13 +154,13 @@ class S3Kind:
         return None if self.is_alone else evolve(self, is_alone=True)
 
     def going_on(self, store: Address, act: Callable[[Any], Any]) -> None:
-        """What a creator has left is removed, as the refusal says; and what nobody meets any more, by ``recover``."""
+        """What a creator has left goes as the refusal says; and what nobody meets any more, by ``recover``."""
         with in_a_hurry():
             try:
                 act(store)
             except nf.StoreExistsError as refusal:
-                assert "of a writer that died" in str(refusal)
-                store.files.remove("")
+                assert "vacuum(store, older_than=3600)" in str(refusal)
+                assert nf.vacuum(store, older_than=3600).removed
                 act(store)
             with suppress(nf.StoreNotFoundError):
                 nf.recover(store, single_writer=self.is_alone)

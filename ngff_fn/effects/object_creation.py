@@ -1,0 +1,100 @@
+"""A new store where there is no lock: its root document, put last and only if there is none, is the moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from uuid import uuid4
+
+from ngff_fn import codecs
+from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.read import exists
+from ngff_fn.effects.record import WORKSHOP
+from ngff_fn.effects.staging import Work, staged_root
+from ngff_fn.effects.transaction import happened
+from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.plan.operations import CreateNode
+from ngff_fn.records.paths import joined
+
+_CLAIM = f"{WORKSHOP}/creating"
+_ROOTS = ("zarr.json", ".zattrs", ".zgroup")
+
+PROBE = re.compile(rf"(?:^|/){WORKSHOP}/[0-9a-f]{{32}}\Z")
+"""What is put to see whether a store keeps conditions."""
+
+
+def create_in_place(work: Work, files: ObjectFiles) -> str:
+    """A new store where nothing is: its root document, put last and only if there is none, is the moment.
+
+    Raises
+    ------
+    StoreExistsError
+        Where something is there, or another writer creates it just now or died when it did.
+    """
+    address, where = work.address, joined(files.identity, work.address.path)
+    files.require_writable()
+    if work.plan.base.mode == "w" and exists(address):
+        message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
+        raise StoreExistsError(Problem(where, message))
+    if exists(address) and _others(files, address.path):
+        message = (
+            "something is there already, whole or of a writer that died. Take another name; or, where it is no store"
+        )
+        cure = "and nobody is creating it, vacuum(store, older_than=3600)."
+        raise StoreExistsError(Problem(where, f"{message} {cure}"))
+    if not files.is_alone:
+        files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
+    claim = joined(address.path, _CLAIM)
+    if not files.put_new(claim, uuid4().hex.encode()):
+        raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
+    if not files.is_alone and _others(files, address.path) != [files.documents.key(claim)]:
+        files.remove(claim)
+        raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
+    first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
+    try:
+        staged_root(work, files.alone(), address.path, is_last=True)
+        done = files.put_new(joined(address.path, first[0]), first[1])
+    except BaseException:
+        with suppress(NgffError):
+            files.remove(address.path)
+        raise
+    if not done:
+        files.remove(claim)
+        raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
+    with happened(files, where):
+        for name, text in others:
+            files.put_new(joined(address.path, name), text)
+        files.remove(claim)
+    return where
+
+
+def _root_of(work: Work) -> Mapping[str, bytes]:
+    """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
+    return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
+
+
+def _others(files: ObjectFiles, path: str) -> list[str]:
+    """All keys at and below a path, but what a probe of conditions has left that was cut off."""
+    at = files.documents.key(path)
+    itself = [at] if at and files.signature(path) is not None else []
+    return [*itself, *(key for key in files.objects.keys(at) if not PROBE.search(key))]
+
+
+def is_unfinished(files: ObjectFiles) -> bool:
+    """Whether somebody creates a store and has not come to its moment: perhaps he never will."""
+    return files.signature(_CLAIM) is not None and not any(files.signature(name) is not None for name in _ROOTS)
+
+
+def end_creation(files: ObjectFiles) -> bool:
+    """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
+    if files.signature(_CLAIM) is None:
+        return False
+    there = [name for name in _ROOTS if files.signature(name) is not None]
+    if not there:  # it has not happened, and nobody knows whether it will
+        return False
+    if there == [".zattrs"]:
+        for name, text in codecs.bare_group("0.4").items():
+            files.put_new(name, text)
+    files.remove(_CLAIM)
+    return True
