@@ -545,7 +545,7 @@ def test_who_only_reads_need_not_say_that_nobody_writes(command: str, tmp_path: 
 
 
 def test_the_module_runs_as_the_command_does() -> None:
-    command = [sys.executable, "-m", "ngff_fn.cli", "tree", "/dev/null/no-store"]
+    command = [sys.executable, "-m", "ngff_fn", "tree", "/dev/null/no-store"]
     run = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert run.stderr.startswith("ngff-fn tree: ")

@@ -173,6 +173,8 @@ def commit(
     )
     if not plan.operations:
         return Committed(plan=plan, place=plan.base.origin)
+    if isinstance(address.files, ObjectFiles) and plan.base.version == "0.4" and not is_new:
+        work = evolve(work, listed=frozenset(name for name, _ in address.files.names(address.path)))
     work = with_consolidated(work)
     with reported(progress) as report:
         moment = _carried_out(evolve(work, progress=report), is_new=is_new)

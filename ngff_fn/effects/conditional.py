@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from uuid import uuid4
 
@@ -47,7 +48,8 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
         tag = files.objects.put_if(files.documents.key(change.key), change.text, tags[change.key], uuid4().hex)
         done, moment = tag is not None, change.key
     else:
-        files.documents.sweep()
+        if work.may_have(WORKSHOP):
+            files.documents.sweep()
         record = new_record(changes)
         done, moment = files.documents.commit(record, tags), record.name
     if not done:
@@ -80,8 +82,11 @@ def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozen
     """
     expected = {joined(work.address.path, key): text for key, text in work.plan.compare}
     expected |= {change.key: change.before for change in changes_of(work)}
-    found: dict[str, Found | None] = {}
+    absent = {key for key, text in expected.items() if text is None and not work.may_have(key)}
+    found: dict[str, Found | None] = dict.fromkeys(absent)
     for key, text in expected.items():
+        if key in absent or _is_replaced_beside(key, text, expected, changing):
+            continue
         found[key] = _remembered(files.documents, key, text) if key in changing else None
         if found[key] is None:
             found[key] = unfenced(files.documents, key)
@@ -90,6 +95,15 @@ def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozen
         files.refuse_interrupted()
         raise overtaken(changed)
     return found
+
+
+def _is_replaced_beside(
+    key: str, text: bytes | None, expected: Mapping[str, bytes | None], changing: AbstractSet[str]
+) -> bool:
+    """Whether a document says no more than that there is a group, whose attributes are replaced by a condition."""
+    above, _, name = key.rpartition("/")
+    beside = joined(above, ".zattrs")
+    return name == ".zgroup" and text is not None and beside in changing and expected.get(beside) is not None
 
 
 def text_of(found: Found | None) -> bytes | None:

@@ -44,7 +44,7 @@ def with_consolidated(work: Work) -> Work:
         return work  # nothing is above, and what was there goes
     if _stands_alone(work):
         return work
-    source = _as_it_will_be(work.files)
+    source = _as_it_will_be(work)
     nodes = _Nodes.of(work)
     holders = list(_holders(work, nodes, source))
     if not holders:
@@ -63,13 +63,14 @@ def _stands_alone(work: Work) -> bool:
         if not isinstance(each, PutDocument) or "/" in each.key or _NAME in each.text or _NAME in (each.before or b""):
             return False
     if work.plan.base.version == "0.4":
-        return not work.files.exists(HOLDERS["0.4"]) and not work.files.exists(WORKSHOP)
+        return not any(work.may_have(name) and work.files.exists(name) for name in (HOLDERS["0.4"], WORKSHOP))
     return True
 
 
-def _as_it_will_be(files: Files) -> Files | View:
+def _as_it_will_be(work: Work) -> Files | View:
     """The store once all that has happened is carried out."""
-    records = standing(files) if files.exists(WORKSHOP) else ()
+    files = work.files
+    records = standing(files) if work.may_have(WORKSHOP) and files.exists(WORKSHOP) else ()
     return View(files, records) if records else files
 
 
@@ -128,7 +129,7 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
         if key in nodes.puts:
             text: bytes | None = nodes.puts[key].text
         elif version == "0.4":
-            text = read_document(source, before) if source.exists(before) else None
+            text = read_document(source, before) if work.may_have(before) and source.exists(before) else None
         else:
             text = read_document(source, before) if _may_hold(work, before) else None
         if text is not None and (version == "0.4" or _NAME in text):

@@ -21,7 +21,7 @@ from ngff_fn.effects.units import is_unit_name, present_units, unit_key
 from ngff_fn.errors import Problem, StoreExistsError, UnsupportedError
 from ngff_fn.plan.operations import CreateNode, MoveNode, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.arrays import ArraySpec, same_encoding, same_keys
-from ngff_fn.records.paths import hard_to_tell_apart, joined, parent
+from ngff_fn.records.paths import hard_to_tell_apart, is_within, joined, parent
 from ngff_fn.records.pixels import Region, kept_boxes, whole, without
 
 
@@ -38,6 +38,8 @@ class Work:
     atomic_pixels: bool
     above: tuple[Put, ...] = ()
     """Documents of groups above the plan's root: consolidated metadata."""
+    listed: frozenset[str] | None = None
+    """What is right below the plan's root, where one listing answers for many requests."""
 
     @property
     def files(self) -> Files:
@@ -57,6 +59,11 @@ class Work:
     def is_new(self) -> bool:
         """Whether a whole store is created, or replaced."""
         return self.plan.base.mode in ("w", "w-")
+
+    def may_have(self, path: str) -> bool:
+        """Whether there may be something at a path, seen from the outermost group, by what was listed."""
+        inside = path[len(self.address.path) :].lstrip("/") if is_within(path, self.address.path) else ""
+        return self.listed is None or not inside or inside.partition("/")[0] in self.listed
 
     @property
     def marker(self) -> str:

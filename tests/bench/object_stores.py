@@ -104,7 +104,7 @@ def in_a_hurry() -> Iterator[None]:
     clock = _Clock()
     with ExitStack() as stack:
         for name, module in list(sys.modules.items()):
-            waits = name.startswith("ngff_fn.effects.") and name.rpartition(".")[2] not in ("commit", "read")
+            waits = name.startswith("ngff_fn.effects.") and name.rpartition(".")[2] not in ("commit", "witness")
             if waits and getattr(module, "time", None) is time:
                 stack.enter_context(patch.object(module, "time", clock))
         yield

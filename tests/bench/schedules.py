@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from zarr.storage import MemoryStore
 
 import ngff_fn as nf
-from ngff_fn.effects import commit, exclusive, read
+from ngff_fn.effects import commit, exclusive, witness
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles, memory_of
@@ -221,7 +221,7 @@ def scheduled(stage: Stage, seed: int) -> Outcome:
                 torn.append(wrong or f"{now} after {last}")
             last = now
 
-    slept: list[Replacement] = [(module, "time", clock) for module in (commit, read, exclusive)]
+    slept: list[Replacement] = [(module, "time", clock) for module in (commit, witness, exclusive)]
     with replaced([(_Stepped, "turns", turns), *slept, *(() if is_painted else REMEMBERED)]):
         try:
             turns.run([*map(write, edits), look])

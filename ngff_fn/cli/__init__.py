@@ -335,7 +335,7 @@ def _refuse(problems: Iterable[nf.Problem], error: type[nf.NgffError] = nf.Inval
 def _demo(options: Any) -> None:
     import numpy as np
 
-    from ngff_fn.demo import cells
+    from ngff_fn.cli.demo import cells
 
     store = options.directory / "cells.zarr"
     if address_of(store, is_group=True).path:
@@ -382,7 +382,3 @@ def _limits(pixels: NDArray[np.uint16]) -> dict[str, int]:
 
 def _say(title: str, text: str) -> None:
     print(f"{title}\n\n{text}\n")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
