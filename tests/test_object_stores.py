@@ -22,12 +22,13 @@ from zarr.storage import FsspecStore, ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import leases
+from ngff_fn.effects import leases, object_creation
 from ngff_fn.effects.identities import objects_of
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.crashes import one_at_a_time
 from tests.objects import IDENTITY, Careless, Counting, Death, Dying, Unquoted, contents, copied, door, keys_of
 
 PIXELS = np.arange(2 * 16 * 16, dtype="uint16").reshape(2, 16, 16)
@@ -277,6 +278,47 @@ def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
     assert nf.vacuum(at(store), older_than=0).removed == (f"{IDENTITY}/images/a.zarr",)
     assert keys_of(store) == []
     nf.create(at(store), an_image(), version="0.5")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("changes", range(1, 12))
+def test_a_creator_who_was_taken_for_dead_touches_nothing_of_the_next_one(
+    changes: int, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    store = MemoryStore()
+    other = nf.image_from(PIXELS + 1, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
+
+    class Sleeping(Counting):
+        """Stands still in the middle, once all that it has made is removed, and another one has created the store."""
+
+        left = changes
+
+        def tag(self, key: str) -> str | None:
+            return Objects.tag(self, key)
+
+        def put(self, key: str, data: bytes) -> None:
+            self.left -= 1
+            super().put(key, data)
+            if self.left == 0:
+                nf.vacuum(at(store), older_than=0)
+                nf.create(at(store), other, version=version)
+
+    sleeping = Address(files=ObjectFiles(Sleeping(store), "images/a.zarr"), path="")
+    with pytest.raises(nf.StoreExistsError, match="for dead"), one_at_a_time() as executor:
+        nf.create(sleeping, an_image(), version=version, executor=executor)
+    image: Any = nf.open_ome_zarr(at(store)).root
+    found = zarr.open_array(ObjectStore(store), path="images/a.zarr/0", mode="r")[...]
+    np.testing.assert_array_equal(found, PIXELS + 1)
+    assert len(image.levels) == len(other.levels)
+
+
+def test_recover_says_what_a_creation_needs_that_did_not_come_to_its_end() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(Address(files=ObjectFiles(Dying(store, 5), "images/a.zarr"), path=""), an_image(), version="0.5")
+    with pytest.raises(nf.StoreError, match="being created, or its creator died"):
+        nf.recover(at(store))
 
 
 def test_a_whole_bucket_is_not_emptied() -> None:

@@ -134,7 +134,7 @@ def commit(
     ------
     ConflictError
         Another writer came first; nothing was written. ``update`` runs the edits again. In an object store also where
-        others have been making pixels of the same image for 90 seconds and still are.
+        others have been making pixels of the same image all the time for which a lock is waited for (30 seconds).
     ForeignWriteError
         The commit has happened, and another program, which asks for no lock, wrote one of the documents between their
         being compared and their being replaced: its text is kept, in a file that the error names. ``update`` does not
@@ -288,8 +288,13 @@ def update(store: Any, *edits: Callable[[Any], Root], timeout: float = 30, **opt
             there = address_of(store, base.origin, is_group=True, version=base.version)
             done = commit(evolve(there, patience=patience), diff(base, wanted), **options)
         except ConflictError as conflict:
-            if isinstance(conflict, StaleDataError) or time.monotonic() > deadline:
+            if isinstance(conflict, StaleDataError):
                 raise
+            if time.monotonic() > deadline:
+                message = (
+                    f"the edits were run {replays + 1} times within {timeout:g} s, and others came first each time."
+                )
+                raise ConflictError(*conflict.problems, Problem("timeout", f"{message} Give more time.")) from conflict
             time.sleep(random.uniform(0, pause))
             pause, replays = min(2 * pause, 0.25), replays + 1
         else:

@@ -21,9 +21,6 @@ from ngff_fn.records.paths import is_within, joined
 OLD = 10.0
 """Seconds after which a commit that somebody else prepares is ended; that is never wrong, only unkind."""
 
-WAIT = 90.0
-"""Seconds for which a commit waits for others that go on."""
-
 
 def by_conditions(work: Work, files: ObjectFiles) -> str:
     """Documents alone: one is replaced if it is what it was, and that is the moment; several go through fences.
@@ -89,7 +86,7 @@ def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozen
             continue
         found[key] = _remembered(files.documents, key, text) if key in changing else None
         if found[key] is None:
-            found[key] = unfenced(files.documents, key)
+            found[key] = unfenced(files.documents, key, work.patience)
     changed = [key for key, each in found.items() if text_of(each) != expected[key]]
     if changed:
         files.refuse_interrupted()
@@ -117,7 +114,7 @@ def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Fou
     return found if found is not None and found.data == text else None
 
 
-def unfenced(documents: FencedDocuments, key: str) -> Found | None:
+def unfenced(documents: FencedDocuments, key: str, patience: float) -> Found | None:
     """A document once no other commit has a fence on it, but perhaps one that never happens.
 
     Raises
@@ -125,7 +122,7 @@ def unfenced(documents: FencedDocuments, key: str) -> Found | None:
     ConflictError
         Where somebody has been making pixels for long, and still is.
     """
-    watch, deadline = Watch(), now() + WAIT
+    watch, deadline = Watch(), now() + patience
     while True:
         found = documents.objects.get(documents.key(key))
         name = None if found is None else fenced_by(found.data)
@@ -138,8 +135,9 @@ def unfenced(documents: FencedDocuments, key: str) -> Found | None:
                 return found  # of a commit that did not happen: the next write takes it away
         elif not holder.settle(name, watch, OLD):
             if now() > deadline:
-                message = "another writer is making pixels that depend on it. Wait until that commit has ended."
-                raise ConflictError(Problem(joined(documents.objects.identity, documents.key(key)), message))
+                message = f"another writer is making pixels that depend on it, and was waited for {patience:g} s."
+                where = joined(documents.objects.identity, documents.key(key))
+                raise ConflictError(Problem(where, f"{message} Wait until it has ended, or raise timeout."))
             watch.pause()
 
 

@@ -79,7 +79,7 @@ def _depended_on(work: Work, files: ObjectFiles) -> tuple[list[Change], dict[str
     found = compared(work, files)
     for key in chain(_documents_in(files, _leaving(work)), _of_arrays(work)):
         if key not in found:
-            found[key] = unfenced(files.documents, key)
+            found[key] = unfenced(files.documents, key, work.patience)
     texts = {key: text for key, each in found.items() if (text := text_of(each)) is not None}
     changes = [Change(key=key, before=text, text=text) for key, text in texts.items()]
     new = [puts[key] for key in puts if key not in texts]

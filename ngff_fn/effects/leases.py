@@ -20,10 +20,10 @@ from ngff_fn.effects.objects import Objects
 from ngff_fn.errors import ConflictError, Problem, StoreError
 from ngff_fn.records.paths import joined
 
-BEAT = 10.0
+BEAT = 4.0
 """Seconds after which a record is written again."""
 
-SILENCE = 60.0
+SILENCE = 20.0
 """Seconds after which a record that stands still is taken over."""
 
 

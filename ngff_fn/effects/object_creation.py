@@ -8,10 +8,12 @@ from contextlib import suppress
 from uuid import uuid4
 
 from ngff_fn import codecs
+from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work, staged_root
+from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import happened
 from ngff_fn.errors import NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import CreateNode
@@ -45,28 +47,80 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
         raise StoreExistsError(Problem(where, f"{message} {cure}"))
     if not files.is_alone:
         files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
-    claim = joined(address.path, _CLAIM)
-    if not files.put_new(claim, uuid4().hex.encode()):
+    claim = _Claim(files, joined(address.path, _CLAIM))
+    if not claim.is_got:
         raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
-    if not files.is_alone and _others(files, address.path) != [files.documents.key(claim)]:
-        files.remove(claim)
+    if not files.is_alone and _others(files, address.path) != [files.documents.key(claim.path)]:
+        claim.remove()
         raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
     first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
     try:
-        staged_root(work, files.alone(), address.path, is_last=True)
+        staged_root(work, _Guarded(files, claim), address.path, is_last=True)
+        claim.require(at_once=True)
         done = files.put_new(joined(address.path, first[0]), first[1])
     except BaseException:
         with suppress(NgffError):
-            files.remove(address.path)
+            if claim.is_ours():  # else it may be somebody else's by now
+                files.remove(address.path)
         raise
     if not done:
-        files.remove(claim)
+        claim.remove()
         raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
     with happened(files, where):
         for name, text in others:
             files.put_new(joined(address.path, name), text)
-        files.remove(claim)
+        claim.remove()
     return where
+
+
+class _Claim:
+    """An object that says that somebody creates a store; a creator who no longer finds his own has been given up."""
+
+    def __init__(self, files: ObjectFiles, path: str) -> None:
+        self.files, self.path = files, path
+        self._text = uuid4().hex.encode()
+        self.is_got = files.put_new(path, self._text)
+        self._seen = now()
+
+    def is_ours(self) -> bool:
+        """Whether it is still there."""
+        return self.files.read(self.path) == self._text
+
+    def remove(self) -> None:
+        """It goes, if it is still ours."""
+        if self.is_ours():
+            self.files.remove(self.path)
+
+    def require(self, *, at_once: bool = False) -> None:
+        """Go on only while it is ours, as was seen a moment ago.
+
+        Raises
+        ------
+        StoreExistsError
+            Somebody has removed it: this process stood still for so long that it was taken for dead.
+        """
+        if not at_once and now() - self._seen <= BEAT:
+            return
+        if not self.is_ours():
+            message = "what was made so far has been removed by others, who took this writer for dead. Create it again."
+            raise StoreExistsError(Problem(joined(self.files.identity, self.path), message))
+        self._seen = now()
+
+
+class _Guarded(ObjectFiles):
+    """The files of a creator, in this process: nothing is written once he has been given up."""
+
+    def __init__(self, files: ObjectFiles, claim: _Claim) -> None:
+        super().__init__(files.objects, files.root, is_alone=True)
+        self._claim = claim
+
+    def write(self, key: str, data: bytes) -> None:
+        self._claim.require()
+        super().write(key, data)
+
+    def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:
+        self._claim.require()
+        super().copy(source, source_key, key, link=link)
 
 
 def _root_of(work: Work) -> Mapping[str, bytes]:

@@ -20,11 +20,20 @@ from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
 from ngff_fn.effects.transaction import recover as clear
-from ngff_fn.errors import InvalidValueError, Problem, StoreNotFoundError, WrongTypeError, a_type, check_flags
+from ngff_fn.errors import (
+    InvalidValueError,
+    Problem,
+    StoreError,
+    StoreNotFoundError,
+    WrongTypeError,
+    a_type,
+    check_flags,
+)
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
 
 HELD = "a living process holds it"
+BEGUN = "a commit that has not happened is making it, or was: recover() waits, and removes it if nobody goes on"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
 YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
@@ -106,7 +115,7 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     store
         As for ``open_ome_zarr``; all of the hierarchy that it belongs to is recovered. It need not be there: where its
         creation was interrupted, what that has left beside its place is removed. In an object store it is waited until
-        others end their commits, or nothing was heard of them for a minute (of those of documents alone: ten seconds).
+        others end their commits, or nothing was heard of them for twenty seconds (of those of documents alone: ten).
         In an icechunk repository a commit has happened whole or not at all, and there is nothing to do.
     single_writer
         As for ``commit``: no lock is asked for, since no other program writes.
@@ -158,6 +167,9 @@ def _of_objects(files: ObjectFiles) -> Recovered:
     """What has fences, stages that no record names, and creations that have happened."""
     files.require_writable()
     files.refuse_interrupted()
+    if is_unfinished(files):
+        message = "this store is being created, or its creator died: nobody can know. When nobody creates it any more,"
+        raise StoreError(Problem(files.identity, f"{message} remove it: vacuum(store, older_than=3600)."))
     created = [joined(files.identity, WORKSHOP)] if end_creation(files) else []
     ended = files.documents.sweep(wait=conditional.OLD)
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
@@ -193,7 +205,7 @@ def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -
         removed.append(joined(files.identity, path))
 
     for stage, record in files.documents.stages().items():
-        sweep(stage, "" if record is None else NEEDED if record.state == "commit" else HELD)
+        sweep(stage, "" if record is None else NEEDED if record.state == "commit" else BEGUN)
     for key, seconds in files.objects.ages(files.documents.key(WORKSHOP)):
         if PROBE.search(key):
             is_young = seconds < max(leases.SILENCE, age or 0)
