@@ -20,7 +20,7 @@ from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.json_splice import Frame, Put, spliced
 from ngff_fn.records.channels import Channel
 
-_plain = re.compile(r'"[^"\\\x00-\x1f]*"').fullmatch  # a text that JSON has as it is
+_plain = re.compile(r'"[^"\\\x00-\x1f\x7f]*"').fullmatch  # a text that is written as it is
 _beside_label = attrgetter("color", "window", "active", "coefficient", "family", "inverted", "extra")
 
 
