@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.record import WORKSHOP
@@ -20,6 +20,7 @@ from ngff_fn.effects.repositories import (
     storage_of,
 )
 from ngff_fn.effects.stores import Files, refuse_too_large
+from ngff_fn.effects.unchanged_files import UnchangedFiles
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
 
@@ -31,7 +32,7 @@ DOCUMENT = "zarr.json"
 _CHUNK = re.compile(r"(?:(?P<array>.*)/)?c(?:/\d+)*")
 
 
-class RepositoryFiles:
+class RepositoryFiles(UnchangedFiles):
     """The nodes and chunks of one snapshot as a tree of files.
 
     Those of a branch are of its last snapshot when this was made; their identity is the branch's, so that by it later
@@ -194,53 +195,17 @@ class RepositoryFiles:
     async def _listed(self, path: str) -> list[str]:
         return [name async for name in self.store.list_dir(path)]
 
-    # --- what is not done in a snapshot
+    # --- what is not done in a snapshot, as ``UnchangedFiles`` says
 
-    def write(self, key: str, data: bytes) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(key)
-
-    def make_directory(self, path: str) -> None:
-        """Refused."""
-        self._refuse(path)
-
-    def move(self, source: str, target: str) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(target)
-
-    def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(right)
-
-    def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(key)
-
-    def remove(self, path: str) -> None:
-        """Refused."""
-        self._refuse(path)
-
-    def prune(self, path: str) -> None:
-        """Nothing: there are no empty directories."""
+    _cure = "a snapshot is not changed. Use commit(), update() or create(), which make another one."
 
     def is_writable(self, path: str) -> bool:  # noqa: ARG002 — all of it, or nothing
         """Whether commits are taken, as far as can be known."""
         return not self.read_only
 
-    def sync(self, paths: Iterable[str]) -> None:
-        """Nothing: nothing is written here."""
-
-    def hold(self, path: str) -> Callable[[], None]:
-        """Refused: nothing is staged in a repository."""
-        self._refuse(path)
-
     def is_held(self, path: str) -> bool:  # noqa: ARG002 — as above
         """Nothing is."""
         return False
-
-    def _refuse(self, key: str) -> NoReturn:
-        message = "a snapshot is not changed. Use commit(), update() or create(), which make another one."
-        raise StoreError(Problem(joined(self.identity, key), message))
 
     # --- writers
 

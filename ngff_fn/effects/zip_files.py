@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 from ngff_fn.effects.exclusive import Exclusive
 from ngff_fn.effects.local import LocalFiles
-from ngff_fn.effects.stores import Files
+from ngff_fn.effects.unchanged_files import UnchangedFiles
 from ngff_fn.effects.zip_archive import Archive, Member, archive_at
-from ngff_fn.errors import Problem, StoreError
-from ngff_fn.records.paths import joined
 
 SUFFIXES = (".ozx", ".zip")
 
@@ -37,7 +34,7 @@ def archive_in(path: str) -> str | None:
     return found
 
 
-class ZipFiles(Exclusive):
+class ZipFiles(UnchangedFiles, Exclusive):
     """What is in an archive, by the archive's real path.
 
     Each question is put to the file that has the name at that time, and the signatures of all members are others once
@@ -127,51 +124,19 @@ class ZipFiles(Exclusive):
         archive = self.archive
         return [] if archive is None else archive.members.names(path)
 
-    # --- what is not done in an archive
+    # --- what is not done in an archive, as ``UnchangedFiles`` says
 
-    def write(self, key: str, data: bytes) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(key)
-
-    def make_directory(self, path: str) -> None:
-        """Refused."""
-        self._refuse(path)
-
-    def move(self, source: str, target: str) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(target)
-
-    def exchange(self, left: str, right: str, *, one_step: bool = False) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(right)
-
-    def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:  # noqa: ARG002 — refused
-        """Refused."""
-        self._refuse(key)
+    _cure = "an archive is not changed in place. Use commit(), update() or create(), which write it anew."
 
     def remove(self, path: str) -> None:
         """Refused, unless nothing is there."""
         if self.exists(path):
             self._refuse(path)
 
-    def prune(self, path: str) -> None:
-        """Nothing: there are no empty folders."""
-
     def is_writable(self, path: str) -> bool:  # noqa: ARG002 — all of it, or nothing
         """Whether the archive can be replaced, as far as can be known."""
         above = os.path.dirname(self.identity)
         return os.access(above, os.W_OK | os.X_OK) and (not self.is_there() or os.access(self.identity, os.W_OK))
-
-    def sync(self, paths: Iterable[str]) -> None:
-        """Nothing: nothing is written here."""
-
-    def hold(self, path: str) -> Callable[[], None]:
-        """Refused: nothing is staged in an archive."""
-        self._refuse(path)
-
-    def _refuse(self, key: str) -> NoReturn:
-        message = "an archive is not changed in place. Use commit(), update() or create(), which write it anew."
-        raise StoreError(Problem(joined(self.identity, key), message))
 
 
 def _reopened(kind: type[ZipFiles], path: str, read_only: bool, exclusive: bool) -> ZipFiles:  # noqa: FBT001 — for pickle
