@@ -221,7 +221,9 @@ def vacuum(
     """Remove what was staged and no living process holds; nothing that is seen of the store changes.
 
     Locks say who lives: a process that dies holds nothing any more, so that age need not be asked for. What a commit
-    that has happened still needs is kept, as is whatever was not put there by this library.
+    that has happened still needs is kept, as is whatever was not put there by this library. In an object store there
+    are no locks: what a commit has staged is kept as long as its record is there, which ``recover`` ends, and what is
+    left of a creation goes when it is as old as ``older_than`` says.
 
     Parameters
     ----------
