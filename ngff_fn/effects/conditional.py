@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from uuid import uuid4
 
 from ngff_fn.effects.fenced import Change, fenced_by, new_record, remaining
@@ -14,6 +15,7 @@ from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found
 from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work
+from ngff_fn.effects.threads import results_of
 from ngff_fn.errors import ConflictError, Problem
 from ngff_fn.plan.operations import MoveNode, PutDocument
 from ngff_fn.records.paths import is_within, joined
@@ -82,11 +84,10 @@ def compared(work: Work, files: ObjectFiles, changing: AbstractSet[str] = frozen
     absent = {key for key, text in expected.items() if text is None and not work.may_have(key)}
     found: dict[str, Found | None] = dict.fromkeys(absent)
     for key, text in expected.items():
-        if key in absent or _is_replaced_beside(key, text, expected, changing):
-            continue
-        found[key] = _remembered(files.documents, key, text) if key in changing else None
-        if found[key] is None:
-            found[key] = unfenced(files.documents, key, work.patience)
+        if key not in absent and not _is_replaced_beside(key, text, expected, changing):
+            found[key] = _remembered(files.documents, key, text) if key in changing else None
+    asked = [key for key, each in found.items() if each is None and key not in absent]
+    found |= all_unfenced(work, files, asked)
     changed = [key for key, each in found.items() if text_of(each) != expected[key]]
     if changed:
         files.refuse_interrupted()
@@ -112,6 +113,13 @@ def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Fou
     """What was just read need not be read again: the condition says whether it is still so."""
     found = documents.objects.recent(documents.key(key))
     return found if found is not None and found.data == text else None
+
+
+def all_unfenced(work: Work, files: ObjectFiles, keys: Iterable[str]) -> dict[str, Found | None]:
+    """Documents once no other commit has a fence on them, as ``unfenced``; asked for side by side."""
+    asked = list(keys)
+    ask = partial(unfenced, files.documents, patience=work.patience)
+    return dict(zip(asked, results_of(ask, asked, files.at_once), strict=True))
 
 
 def unfenced(documents: FencedDocuments, key: str, patience: float) -> Found | None:

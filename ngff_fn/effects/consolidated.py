@@ -18,6 +18,7 @@ from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.staging import Work
 from ngff_fn.effects.standing import standing
 from ngff_fn.effects.stores import Files, read_document
+from ngff_fn.effects.threads import results_of
 from ngff_fn.effects.transaction import refuse_unwritable
 from ngff_fn.effects.view import View
 from ngff_fn.errors import NgffError
@@ -119,21 +120,23 @@ class _Holder:
 def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holder]:
     version, changes = work.plan.base.version, nodes.changes({})
     origins = {target: path for path, target in nodes.moved.items()}
+    groups: list[tuple[str, str]] = []
     for path in _groups_around(work, nodes):
         target = next((each for each in and_above(path) if each in origins), None) if origins else None
-        if changes.gone and changes.ends(path, target):
-            continue
-        was = path if target is None else moved_path(path, origins)
-        key = joined(path, HOLDERS[version])
-        before = key if was is path else joined(was, HOLDERS[version])
+        if not changes.gone or not changes.ends(path, target):
+            groups.append((path, path if target is None else moved_path(path, origins)))
+
+    def text_of(group: tuple[str, str]) -> bytes | None:
+        key, before = (joined(path, HOLDERS[version]) for path in group)
         if key in nodes.puts:
-            text: bytes | None = nodes.puts[key].text
-        elif version == "0.4":
-            text = read_document(source, before) if work.may_have(before) and source.exists(before) else None
-        else:
-            text = read_document(source, before) if _may_hold(work, before) else None
+            return nodes.puts[key].text
+        if version == "0.4":
+            return read_document(source, before) if work.may_have(before) and source.exists(before) else None
+        return read_document(source, before) if _may_hold(work, before) else None
+
+    for (path, was), text in zip(groups, results_of(text_of, groups, work.files.at_once), strict=True):
         if text is not None and (version == "0.4" or _NAME in text):
-            yield _Holder(path=path, was=was, key=key, text=text)
+            yield _Holder(path=path, was=was, key=joined(path, HOLDERS[version]), text=text)
 
 
 def _groups_around(work: Work, nodes: _Nodes) -> list[str]:

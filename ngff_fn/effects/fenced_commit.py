@@ -13,7 +13,7 @@ from itertools import chain, takewhile
 
 from attrs import evolve
 
-from ngff_fn.effects.conditional import changes_of, compared, overtaken, text_of, unfenced
+from ngff_fn.effects.conditional import all_unfenced, changes_of, compared, overtaken, text_of
 from ngff_fn.effects.fenced import Change, Fences, new_record
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Lease
@@ -77,9 +77,8 @@ def _depended_on(work: Work, files: ObjectFiles) -> tuple[list[Change], dict[str
     """All documents whose change would matter, those in trees that move or go as well; so far they stay as they are."""
     puts = {change.key: change for change in changes_of(work)}
     found = compared(work, files)
-    for key in chain(_documents_in(files, _leaving(work)), _of_arrays(work)):
-        if key not in found:
-            found[key] = unfenced(files.documents, key, work.patience)
+    more = dict.fromkeys(chain(_documents_in(files, _leaving(work)), _of_arrays(work)))
+    found |= all_unfenced(work, files, [key for key in more if key not in found])
     texts = {key: text for key, each in found.items() if (text := text_of(each)) is not None}
     changes = [Change(key=key, before=text, text=text) for key, text in texts.items()]
     new = [puts[key] for key in puts if key not in texts]

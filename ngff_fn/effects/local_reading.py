@@ -22,6 +22,8 @@ _READ_THERE = READ | os.O_NOFOLLOW
 class LocalReading(Exclusive):
     """What ``LocalFiles`` are asked."""
 
+    at_once = 1
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes of a file, or a part of them; None where there is no file."""
         return self._get(key, start, stop)[0]

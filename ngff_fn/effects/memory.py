@@ -93,6 +93,8 @@ def memory_at(identity: str) -> Memory | None:
 class MemoryFiles:
     """Keys of a dictionary as a tree of files below ``root``; directories are there while something is in them."""
 
+    at_once = 1
+
     def __init__(self, memory: Memory, root: str = "", *, read_only: bool = False) -> None:
         self._memory = memory
         self._data: MutableMapping[str, Any] = memory.data

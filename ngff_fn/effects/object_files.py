@@ -52,6 +52,11 @@ class ObjectFiles:
         around = ObjectFiles(self.objects, parent, read_only=self.read_only, is_alone=self.is_alone)
         return around, f".{name}.ngff_fn", name
 
+    @property
+    def at_once(self) -> int:
+        """So many requests are worth it at the same time."""
+        return self.objects.at_once
+
     def _key(self, key: str) -> str:
         return joined(self.root, key)
 

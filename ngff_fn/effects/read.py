@@ -177,9 +177,10 @@ def _documents(
         _refuse_no_group(witness, address)
     if texts.keys() == {".zattrs"} and witness.read(joined(path, ".zarray")) is not None:
         raise _of_an_array(address)
-    hierarchy = Hierarchy(witness, path, texts, select)
     try:
-        hierarchy.read(_checked_layout(texts, layout, select))
+        found = _checked_layout(texts, layout, select)
+        witness.foresee(lambda source: Hierarchy(source, path, dict(texts), select).read(found))
+        Hierarchy(witness, path, texts, select).read(found)
     except NgffError as error:
         raise error.located(f"{_where(address)}: ") from error
     return texts

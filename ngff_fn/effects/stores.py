@@ -23,6 +23,11 @@ class Files(Protocol):
     identity: str
     read_only: bool
 
+    @property
+    def at_once(self) -> int:
+        """So many requests are worth it at the same time: more than one where most of each is waiting."""
+        ...
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes of a file, or a part (a negative start counts from the end); None where there is no file."""
         ...

@@ -11,6 +11,7 @@ from typing import TypeVar
 from toolz import partition_all
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 WORKERS = max(2, min(4, os.cpu_count() or 1))
 
@@ -19,6 +20,19 @@ _AT_A_TIME = 64
 
 REMOTE = 16
 """Reads of a store behind a network that are worth it at a time: most of each is waiting."""
+
+
+def results_of(act: Callable[[T], R], items: Iterable[T], at_once: int) -> list[R]:
+    """What comes of each item, in their order; so many at a time.
+
+    >>> results_of(abs, [1, -2], at_once=2)
+    [1, 2]
+    """
+    asked = list(items)
+    if at_once == 1 or len(asked) < 2:
+        return list(map(act, asked))
+    with ThreadPoolExecutor(min(at_once, len(asked))) as pool:
+        return list(pool.map(act, asked))
 
 
 def for_each(act: Callable[[T], object], items: Iterable[T], workers: int = WORKERS) -> None:

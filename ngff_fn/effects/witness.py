@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ngff_fn.effects.foresight import Foresight, Walk, foreseen
 from ngff_fn.effects.standing import paths_of_records, standing
 from ngff_fn.effects.stores import Files
+from ngff_fn.effects.threads import results_of
 from ngff_fn.effects.view import View
 from ngff_fn.errors import ConflictError, DocumentError, NgffError, Problem, StoreError, StoreNotFoundError
 from ngff_fn.records.paths import joined
@@ -26,6 +28,7 @@ class Witness:
         self._names = paths_of_records(files)
         self._source: View | Files = View(files, standing(files)) if self._names else files
         self._seen: dict[str, object | None] = {}
+        self._foresight: Foresight | None = None
 
     @property
     def view(self) -> View:
@@ -34,19 +37,28 @@ class Witness:
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a file, as they are once all that has happened is carried out."""
-        data, signature = self._source.get(key)
+        data, signature = (self._foresight and self._foresight.take(key)) or self._source.get(key)
         self._seen.setdefault(key, signature)
         return data
 
     def names(self, path: str) -> list[tuple[str, bool]]:
         """The entries of a directory, as they are once all that has happened is carried out."""
-        return self._source.names(path) if self._source.exists(path) else []
+        if self._foresight and (fetched := self._foresight.take_names(path)) is not None:
+            return fetched
+        return self._source.names(path)
+
+    def foresee(self, walk: Walk) -> None:
+        """Of a store that is far away, all that a walk will read is fetched side by side."""
+        if self.files.at_once > 1:
+            self._foresight = foreseen(self._source, self.files.at_once, walk)
 
     def still_true(self) -> bool:
         """Whether nothing that was read has changed."""
         # The records first: once a record is gone, what it changed shows in the documents.
         if paths_of_records(self.files) != self._names:
             return False
+        if self.files.at_once > 1:
+            return all(results_of(self._is_still, self._seen.items(), self.files.at_once))
         return all(map(self._is_still, self._seen.items()))
 
     def _is_still(self, seen: tuple[str, object | None]) -> bool:

@@ -29,6 +29,7 @@ class Overlay:
     """
 
     read_only = False
+    at_once = 1
 
     def __init__(self, archive: ZipFiles, written: LocalFiles) -> None:
         self.identity = archive.identity

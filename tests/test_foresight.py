@@ -1,0 +1,145 @@
+"""What is read of a store that is far away is asked for side by side, and is what one would read step by step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from obstore.store import MemoryStore
+
+import ngff_fn as nf
+from ngff_fn import curried as c
+from ngff_fn.effects.objects import Found
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.objects import Counting, Death, Dying, contents, door
+
+PIXELS = np.arange(2 * 8 * 8, dtype="uint16").reshape(2, 8, 8)
+POSITIONS = 4
+PATIENCE = 20
+
+
+def an_image() -> nf.Image:
+    image = nf.image_from(PIXELS, axes="cyx", channel_names=["DAPI", "GFP"])
+    return nf.add_label(nf.with_pyramid(image, 2), "nuclei", np.ones((8, 8), "uint8"))
+
+
+def a_plate() -> nf.Plate:
+    return nf.plate_from_positions({f"A/{column}/0": an_image() for column in range(1, POSITIONS + 1)})
+
+
+class Together(Counting):
+    """Documents of fields of view are given only once all of them have been asked for."""
+
+    def __init__(self, store: Any, name: str, of: Callable[[str], bool]) -> None:
+        super().__init__(store)
+        self.name, self.of = name, of
+        self.met = 0
+        self._meeting = threading.Barrier(POSITIONS, action=self._meet)
+
+    def _meet(self) -> None:
+        self.met += 1
+
+    def get(self, key: str) -> Found | None:
+        if key.endswith(self.name) and self.of(key):
+            self._meeting.wait(PATIENCE)
+        return super().get(key)
+
+
+def is_field(key: str) -> bool:
+    return key.count("/") == len(("A", "1", "0"))
+
+
+def names_in(store: Any) -> set[tuple[str, ...]]:
+    """Of the channels of all fields of view."""
+    plate: Any = nf.open_ome_zarr(store).root
+    images: list[Any] = [image for _, image in nf.positions(plate)]
+    return {nf.channel_names(image) for image in images}
+
+
+def one_by_one(store: MemoryStore) -> Counting:
+    objects = Counting(store)
+    objects.at_once = 1
+    return objects
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_plate_is_what_it_is_when_it_is_read_step_by_step(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    steps, together = one_by_one(store), Counting(store)
+    read, ahead = nf.open_ome_zarr(door(steps)), nf.open_ome_zarr(door(together))
+    assert (ahead.root, list(ahead.documents.items())) == (read.root, list(read.documents.items()))
+    assert not ahead.problems
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nothing_is_asked_for_that_would_not_be_read_step_by_step(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    steps, together = one_by_one(store), Counting(store)
+    for objects in (steps, together):
+        nf.open_ome_zarr(door(objects))
+    assert sorted(together.requests) == sorted(steps.requests)
+
+
+@pytest.mark.parametrize(("version", "name"), [("0.4", ".zattrs"), ("0.5", "zarr.json")])
+def test_the_fields_of_a_plate_are_asked_for_side_by_side(version: Version, name: str) -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    objects = Together(store, name, is_field)
+    nf.open_ome_zarr(door(objects))
+    assert objects.met == 2  # to read them, and to see whether they are still the same
+
+
+@pytest.mark.parametrize(("version", "name"), [("0.4", ".zmetadata")])
+def test_consolidated_metadata_of_the_fields_are_looked_for_side_by_side(version: Version, name: str) -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    objects = Together(store, name, is_field)
+    nf.update(door(objects), c.each_image(c.rename_channel("DAPI", "nuclei")))
+    assert objects.met == 1
+    assert names_in(store) == {("nuclei", "GFP")}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_another_writer_changes_between_is_read_again(version: Version) -> None:
+    class Overtaken(Counting):
+        """Another writer comes once the first fields have been fetched."""
+
+        def get(self, key: str) -> Found | None:
+            found = super().get(key)
+            if self.at_once > 1 and key.startswith("A/4/0/"):
+                self.at_once = 1
+                nf.update(store, c.each_image(c.rename_channel("DAPI", "nuclei")))
+            return found
+
+    store = MemoryStore()
+    nf.create(store, a_plate(), version=version)
+    assert names_in(door(Overtaken(store))) == {("nuclei", "GFP")}
+    assert "__ngff_fn" not in "".join(contents(store))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_commit_that_was_cut_off_is_read_as_done_or_not_begun(version: Version) -> None:
+    for changes in range(2 * POSITIONS + 3):
+        store = MemoryStore()
+        nf.create(store, a_plate(), version=version)
+        dying = Dying(store, changes)
+        dying.at_once = 1
+        with pytest.raises(Death):
+            nf.update(door(dying), c.each_image(c.rename_channel("DAPI", "nuclei")))
+        roots = [nf.open_ome_zarr(door(objects)).root for objects in (one_by_one(store), Counting(store))]
+        assert roots[0] == roots[1]
+
+
+def test_what_is_wrong_in_one_field_is_told_as_step_by_step() -> None:
+    store = MemoryStore()
+    nf.create(store, a_plate(), version="0.5")
+    store.put("A/2/0/zarr.json", b'{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": 7}}}')
+    store.put("A/3/zarr.json", b"{")
+    steps, together = (nf.open_ome_zarr(door(objects)) for objects in (one_by_one(store), Counting(store)))
+    assert together.problems
+    assert together.problems == steps.problems
