@@ -280,6 +280,22 @@ def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
     nf.create(at(store), an_image(), version="0.5")
 
 
+def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(Address(files=ObjectFiles(Dying(store, 60), "images/a.zarr"), path=""), an_image(), version="0.5")
+    left = len(keys_of(store))
+    assert "labels/nuclei/0/c/" in "".join(keys_of(store))
+    for changes in range(left):
+        again = copied(store)
+        dying = Dying(again, changes)
+        dying.at_once = 1
+        with pytest.raises(Death):
+            nf.vacuum(Address(files=ObjectFiles(dying, "images/a.zarr"), path=""), older_than=0)
+        nf.vacuum(at(again), older_than=0)
+        assert keys_of(again) == []
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("changes", range(1, 12))
 def test_a_creator_who_was_taken_for_dead_touches_nothing_of_the_next_one(

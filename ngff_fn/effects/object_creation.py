@@ -8,6 +8,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from ngff_fn import codecs
+from ngff_fn.effects import object_trees
 from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.read import exists
@@ -61,7 +62,7 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     except BaseException:
         with suppress(NgffError):
             if claim.is_ours():  # else it may be somebody else's by now
-                files.remove(address.path)
+                remove_unfinished(files, address.path)
         raise
     if not done:
         claim.remove()
@@ -138,6 +139,13 @@ def _others(files: ObjectFiles, path: str) -> list[str]:
 def is_unfinished(files: ObjectFiles) -> bool:
     """Whether somebody creates a store and has not come to its moment: perhaps he never will."""
     return files.signature(_CLAIM) is not None and not any(files.signature(name) is not None for name in _ROOTS)
+
+
+def remove_unfinished(files: ObjectFiles, path: str = "") -> None:
+    """All that a creator has made. His claim goes last: where this is cut off, it can be seen what the rest is."""
+    claim = files.documents.key(joined(path, _CLAIM))
+    object_trees.remove(files.objects, files.documents.key(path), but=claim)
+    files.objects.delete(claim)
 
 
 def end_creation(files: ObjectFiles) -> bool:

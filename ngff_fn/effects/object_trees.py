@@ -56,9 +56,9 @@ def copy_over(objects: Objects, staged: str, target: str, go_on: Callable[[], No
     _delete(objects, _without_documents(_others(objects, target, keys, staged)), go_on)
 
 
-def remove(objects: Objects, path: str, go_on: Callable[[], None] = _always) -> None:
-    """No object, and none below it; they may be gone already."""
-    _delete(objects, objects.keys(path), go_on)
+def remove(objects: Objects, path: str, go_on: Callable[[], None] = _always, *, but: str | None = None) -> None:
+    """No object, and none below it; they may be gone already. One is left: ``but``."""
+    _delete(objects, [key for key in objects.keys(path) if key != but], go_on)
     if path:
         go_on()
         objects.delete(path)

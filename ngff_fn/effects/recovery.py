@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -13,7 +14,7 @@ from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
-from ngff_fn.effects.object_creation import PROBE, end_creation, is_unfinished
+from ngff_fn.effects.object_creation import PROBE, end_creation, is_unfinished, remove_unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repository_files import RepositoryFiles
@@ -193,7 +194,7 @@ def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -
     removed: list[str] = []
     kept: dict[str, str] = {}
 
-    def sweep(path: str, reason: str) -> None:
+    def sweep(path: str, reason: str, remove: Callable[[str], None] = files.remove) -> None:
         ages = [seconds for _, seconds in files.objects.ages(files.documents.key(path))]
         if not reason and age is not None and min(ages, default=_AGES) < age:
             reason = YOUNG
@@ -201,7 +202,7 @@ def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -
             kept[joined(files.identity, path)] = reason
             return
         if not dry_run:
-            files.remove(path)
+            remove(path)
         removed.append(joined(files.identity, path))
 
     for stage, record in files.documents.stages().items():
@@ -211,7 +212,8 @@ def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -
             is_young = seconds < max(leases.SILENCE, age or 0)
             sweep(joined(WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
     if is_unfinished(files):
-        sweep("", CREATED if age is None else "" if files.root else WHOLE)
+        reason = CREATED if age is None else "" if files.root else WHOLE
+        sweep("", reason, partial(remove_unfinished, files))
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
