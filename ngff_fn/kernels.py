@@ -155,10 +155,13 @@ def _mean(slab: Array, window: Window) -> Array:
     accumulator = _accumulator(dtype, count)
     if accumulator is not None:
         if window[-1] == 2 and slab.strides[-1] == dtype.itemsize < 8:
-            rows = (*window[:-1], 1)
-            if dtype.kind == "u" and int(slab.max()) * prod(rows) <= np.iinfo(dtype).max:  # cameras have 12 bits of 16
+            rows, bound = (*window[:-1], 1), np.iinfo(dtype).max
+            most = int(slab.max()) if dtype.kind == "u" else bound
+            if most * prod(rows) <= bound:  # cameras have 12 bits of 16
                 slab, rows = _reduced(np.add, slab, rows, dtype), (1,) * len(rows)
-            slab, window = _neighbours_added(slab), rows
+            if most * count + count <= bound:
+                return _rounded(_neighbours_added(slab, fits=True), count)
+            slab, window = _neighbours_added(slab, fits=False), rows
         return _rounded(_reduced(np.add, slab, window, accumulator), count).astype(dtype)
     # No integer holds the sum of 64-bit numbers. Sums of quotients and of remainders do: the mean is in range, so
     # where a sum of quotients wraps around on its way, the carry brings it back.
@@ -176,14 +179,17 @@ def _mean(slab: Array, window: Window) -> Array:
     return mean
 
 
-def _neighbours_added(slab: Array) -> Array:
-    """Along the last axis two integers become their sum, of twice the size: they are taken as the halves of one.
+def _neighbours_added(slab: Array, *, fits: bool) -> Array:
+    """Along the last axis two integers become their sum, of twice the size unless it fits: they are halves of one.
 
     So NumPy goes over whole rows; to add every second number to every other takes it longer.
     """
     bits = 8 * slab.itemsize
     both = slab.view(f"{slab.dtype.kind}{2 * slab.itemsize}")
     number = both.dtype.type
+    if fits:
+        lower: Array = ((both >> number(bits)) + both).astype(slab.dtype)  # what is in the upper half falls off
+        return lower
     one: Array = both & number(2**bits - 1) if slab.dtype.kind == "u" else (both << number(bits)) >> number(bits)
     one += both >> number(bits)
     return one

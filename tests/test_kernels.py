@@ -117,6 +117,20 @@ def test_the_mean_of_integers_is_exact_at_the_ends_of_the_range(dtype: str, fact
         assert same_bytes(downsample(block, factors, "mean"), reference(block, factors, "mean"))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4"])
+@pytest.mark.parametrize("factors", [(1, 1, 2), (1, 2, 2), (2, 2, 2), (3, 5, 2)])
+@pytest.mark.parametrize("beside", [-2, -1, 0, 1, 2])
+def test_the_mean_is_exact_where_a_sum_is_just_as_large_as_an_element_can_be(
+    dtype: str, factors: tuple[int, ...], beside: int
+) -> None:
+    count, rng = math.prod(factors), np.random.default_rng(0)
+    for most in {np.iinfo(dtype).max // part + beside for part in (count, count // 2)}:
+        block = rng.integers(0, max(most, 1), (3, 5, 8), dtype="u8", endpoint=True).clip(0, np.iinfo(dtype).max)
+        for values in (block, np.full_like(block, min(max(most, 0), np.iinfo(dtype).max))):
+            taken = values.astype(dtype)
+            assert same_bytes(downsample(taken, factors, "mean"), reference(taken, factors, "mean"))
+
+
 @pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i8", "f2", "f4", "f8"])
 @pytest.mark.parametrize("method", METHODS)
 def test_windows_too_large_for_a_sorting_network_follow_the_same_rules(dtype: str, method: Method) -> None:
