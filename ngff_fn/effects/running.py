@@ -18,7 +18,7 @@ from ngff_fn.effects.columns import Column, Unit
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.tasks import CopyUnit, WriteUnit, carried_part
-from ngff_fn.effects.threads import WORKERS
+from ngff_fn.effects.threads import WORKERS, keep_freed_memory
 from ngff_fn.errors import NgffError, Problem, StoreError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Stored, leaves
@@ -59,6 +59,7 @@ def run_elsewhere(task: Task) -> Any:
         if all(files.signature(joined(path, names[0])) is None for names in ARRAY_DOCUMENTS.values()):
             message = "a worker of the executor does not see it. Take workers that share its file system, or threads."
             raise StoreError(Problem(joined(files.identity, path), message))
+    keep_freed_memory()
     return task.run(StoredArrays(task.target.files))
 
 
@@ -100,6 +101,7 @@ def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Subm
         done.set_result(task.run(arrays))
         return done
 
+    keep_freed_memory()
     if executor is not None and not leaves_process(executor):
         yield on(executor)
         return
