@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -12,9 +12,13 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.objects import Found
+from ngff_fn.effects import identities
+from ngff_fn.effects.objects import Found, Objects
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.objects import Counting, Death, Dying, contents, door
+from tests.objects import IDENTITY, Counting, Death, Dying, contents, door
+
+T = TypeVar("T")
 
 PIXELS = np.arange(2 * 8 * 8, dtype="uint16").reshape(2, 8, 8)
 POSITIONS = 4
@@ -143,3 +147,73 @@ def test_what_is_wrong_in_one_field_is_told_as_step_by_step() -> None:
     steps, together = (nf.open_ome_zarr(door(objects)) for objects in (one_by_one(store), Counting(store)))
     assert together.problems
     assert together.problems == steps.problems
+
+
+class Chunks(Counting):
+    """Chunks are given, or taken, only once so many have been asked for at the same time."""
+
+    def __init__(self, store: Any, read: int = 0, written: int = 0) -> None:
+        super().__init__(store)
+        self.met = 0
+        self._reads, self._writes = (
+            threading.Barrier(count, action=self._meet) if count else None for count in (read, written)
+        )
+
+    def _meet(self) -> None:
+        self.met += 1
+
+    def read(self, key: str, start: int, stop: int | None) -> bytes | None:
+        self._wait(self._reads, key)
+        return super().read(key, start, stop)
+
+    def get(self, key: str) -> Found | None:
+        self._wait(self._reads, key)
+        return super().get(key)
+
+    def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+        if operation.__name__ == "put":
+            self._wait(self._writes, arguments[1])
+        return super().change(operation, *arguments, **said)
+
+    @staticmethod
+    def _wait(meeting: threading.Barrier | None, key: str) -> None:
+        if meeting is not None and "/c/" in key:
+            meeting.wait(PATIENCE)
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[[Objects], Address]:
+    """A door to a store, which is found again by its name."""
+
+    def address(objects: Objects) -> Address:
+        monkeypatch.setitem(identities._known, IDENTITY, objects)
+        return door(objects)
+
+    return address
+
+
+def many_chunks() -> nf.Image:
+    return nf.image_from(np.ones((12, 8, 8), "uint16"), axes="zyx", chunks=(1, 8, 8))
+
+
+def test_chunks_are_read_side_by_side(known: Callable[[Objects], Address]) -> None:
+    store = MemoryStore()
+    nf.create(store, many_chunks(), version="0.5")
+    objects = Chunks(store, read=12)
+    assert nf.to_numpy(known(objects), "0").all()
+    assert objects.met == 1
+
+
+def test_chunks_of_a_new_image_are_written_side_by_side(known: Callable[[Objects], Address]) -> None:
+    objects = Chunks(MemoryStore(), written=12)
+    nf.create(known(objects), many_chunks(), version="0.5")
+    assert objects.met == 1
+
+
+def test_chunks_of_a_pyramid_are_read_and_written_side_by_side(known: Callable[[Objects], Address]) -> None:
+    store = MemoryStore()
+    nf.create(store, many_chunks(), version="0.5")
+    objects = Chunks(store, read=12, written=6)
+    nf.update(known(objects), c.with_pyramid(2, chunks="keep"))
+    assert objects.met == 2
+    assert nf.to_numpy(store, "1").all()

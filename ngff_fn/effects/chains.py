@@ -220,9 +220,12 @@ class _Pass:
         self.source, self.staged = level_0.pixels, level_0.staged
         self.array = rungs[0].target.array
         size = self.array.itemsize
-        self.cut: Cut = cut(
-            self.source.shape, level_0.unit, rungs, itemsize=size, least=self.stage.column, limit=self.stage.limit // 8
-        )
+        self.stored = {leaf for leaf in leaves(self.source) if isinstance(leaf, Stored)}
+        self.stores = [self.stage.files, *map(files_of, {leaf.origin for leaf in self.stored if leaf.token})]
+        is_far = self.stage.executor is None and any(files.at_once > 1 for files in self.stores)
+        least = 0 if is_far else self.stage.column  # what mostly waits is worth a thread
+        limit = self.stage.limit // 8
+        self.cut: Cut = cut(self.source.shape, level_0.unit, rungs, itemsize=size, least=least, limit=limit)
         self.rungs = rungs[: len(self.cut.footprints)]
         self.part = column_part(level_0.unit, rungs[0])
         self.opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
@@ -242,10 +245,9 @@ class _Pass:
         """Stage everything; how many jobs that were."""
         stage = self.stage
         arrays = StoredArrays(stage.files)
-        stored = {leaf for leaf in leaves(self.source) if isinstance(leaf, Stored)}
-        arrays.check(leaf for leaf in stored if leaf.token)
+        arrays.check(leaf for leaf in self.stored if leaf.token)
         if leaves_process(stage.executor):
-            refuse_memory([stage.files, *map(files_of, {leaf.origin for leaf in stored})])
+            refuse_memory(self.stores)
         assembly = Assembly(self.rungs)
 
         def settle(task: Task | None, given: Part | None) -> tuple[Task, ...]:
@@ -254,9 +256,9 @@ class _Pass:
             return () if unit is None else (unit,)
 
         where = joined(stage.files.identity, self.rungs[0].target.path)
-        with submission(stage.executor, arrays) as submit:
+        with submission(stage.executor, arrays, self.stores) as submit:
             run(self._columns(), submit, self._in_flight(), settle, where)
-        arrays.check(leaf for leaf in stored if leaf.token)
+        arrays.check(leaf for leaf in self.stored if leaf.token)
         return len(self.rungs) + (self.head is not None)
 
     def _columns(self) -> Iterator[Column]:

@@ -34,6 +34,11 @@ class Readable(Protocol):
 
     identity: str
 
+    @property
+    def at_once(self) -> int:
+        """So many requests are worth it at the same time."""
+        ...
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes of a file, or a part of them; None where there is no file."""
         ...

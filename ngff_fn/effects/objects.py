@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.failures import is_denial, said
+from ngff_fn.effects.threads import REMOTE
 from ngff_fn.errors import Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import NODE_DOCUMENTS
@@ -54,7 +55,7 @@ class Objects:
     ``identity`` is a URL, the same for all doors to the store. Keys are relative to it.
     """
 
-    at_once = 16
+    at_once = REMOTE
     """So many requests are worth it at the same time."""
 
     def __init__(self, store: Any, identity: str) -> None:

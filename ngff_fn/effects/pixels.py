@@ -171,8 +171,9 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
     stored = {leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)}
     arrays = StoredArrays(files)
     arrays.check(stored)
+    stores = [files, *map(files_of, {leaf.origin for leaf in stored if leaf.token})]  # what has none was staged here
     if leaves_process(executor):
-        refuse_memory([files, *map(files_of, {leaf.origin for leaf in stored})])
+        refuse_memory(stores)
     wanted = indices if progress is None else list(indices)
     target = Target(files=files, path=array_path, version=version, array=array)
     tasks = (_task(target, pixels, index, staged=staged, arrays=arrays, retired=retired) for index in wanted)
@@ -188,7 +189,7 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
             progress(done, total)
         return ()
 
-    with submission(executor, arrays) as submit:
+    with submission(executor, arrays, stores) as submit:
         run(tasks, submit, in_flight, settle, joined(files.identity, array_path))
     arrays.check(stored)
 

@@ -20,6 +20,7 @@ from ngff_fn.effects.repositories import (
     storage_of,
 )
 from ngff_fn.effects.stores import Files, refuse_too_large
+from ngff_fn.effects.threads import REMOTE
 from ngff_fn.effects.unchanged_files import UnchangedFiles
 from ngff_fn.errors import InvalidValueError, NgffError, Problem, StoreError, UnsupportedError
 from ngff_fn.records.paths import joined
@@ -57,6 +58,11 @@ class RepositoryFiles(UnchangedFiles):
         self.store = session.store
         self.read_only = read_only or not revision.is_branch
         self.is_alone = is_alone
+
+    @property
+    def at_once(self) -> int:
+        """So many requests are worth it at the same time."""
+        return REMOTE if "://" in self.identity else 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         storage = self.revision.storage

@@ -86,9 +86,10 @@ def carried(task: Task) -> Task:
 
 
 @contextmanager
-def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Submit]:
+def submission(executor: Executor | None, arrays: StoredArrays, stores: Iterable[Files]) -> Iterator[Submit]:
     """How tasks are handed over: to the executor, or to a few threads of this process that end with this.
 
+    There are more of them where one of the ``stores`` that they read or write is far away: most of it is waiting.
     Copying stays in this process: telling another one would take longer than having a file copied. To link one takes
     less than to hand it over to a thread.
     """
@@ -105,7 +106,7 @@ def submission(executor: Executor | None, arrays: StoredArrays) -> Iterator[Subm
     if executor is not None and not leaves_process(executor):
         yield on(executor)
         return
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(max(WORKERS, *(files.at_once for files in stores))) as pool:
         here = on(pool)
         if executor is None:
             yield here

@@ -20,7 +20,7 @@ from ngff_fn.effects.address import files_of
 from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.stores import Files, read_document
-from ngff_fn.effects.threads import REMOTE, WORKERS, for_each
+from ngff_fn.effects.threads import WORKERS, for_each, results_of
 from ngff_fn.effects.torn import TornError
 from ngff_fn.effects.units import places, unit_region, units
 from ngff_fn.effects.witness import Witness
@@ -134,14 +134,17 @@ class StoredArrays:
         Every commit that changes pixels also changes a document of their array: what has the same documents before and
         after had the same pixels between. Only where a commit was being carried out while we read, nobody can know.
         """
-        problems: list[Problem] = []
-        for array in stored:
+
+        def is_still(array: Stored) -> bool:
             view = Witness(files_of(array.origin)).view
             opened = self._opened.get(array)
             was_seen_through = opened is not None and opened.original is None
-            if _meant(view, array) is None or (was_seen_through and not view.touches(array.path)):
-                problems.append(_changed(array))
-        refuse(problems, ConflictError)
+            return _meant(view, array) is not None and (view.touches(array.path) or not was_seen_through)
+
+        arrays = list(stored)
+        at_once = max((files_of(origin).at_once for origin in {array.origin for array in arrays}), default=1)
+        found = zip(arrays, results_of(is_still, arrays, at_once), strict=True)
+        refuse((_changed(array) for array, still in found if not still), ConflictError)
 
     def read(self, stored: Stored, region: Region) -> NDArray[Any]:
         """The pixels of a region.
@@ -195,8 +198,11 @@ class _Excerpt:
             part, block = self._part(index)
             made[_inside(part, self.region)] = block
 
+        at_once = self.opened.files.at_once
         if count > few:
-            for_each(put, places(grid), REMOTE if "://" in self.opened.home else WORKERS)
+            for_each(put, places(grid), max(WORKERS, at_once))
+        elif at_once > 1:
+            for_each(put, places(grid), min(count, WORKERS))
         else:
             deque(map(put, places(grid)), maxlen=0)
         return made
@@ -237,7 +243,8 @@ def _changed(stored: Stored) -> Problem:
 def node_documents(files: Readable, path: str) -> Iterator[dict[str, bytes]]:
     """The documents of the array at a path; where both formats stand side by side, the newer first (RFC-2)."""
     for names in FORMATS:
-        found = {name: text for name in names if (text := read_document(files, joined(path, name))) is not None}
+        texts = results_of(lambda name: read_document(files, joined(path, name)), names, files.at_once)
+        found = {name: text for name, text in zip(names, texts, strict=True) if text is not None}
         if names[0] in found and not _is_group(found[names[0]]):
             yield found
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -17,13 +18,13 @@ R = TypeVar("R")
 
 WORKERS = max(2, min(4, os.cpu_count() or 1))
 
-_AT_A_TIME = 64
-
+_AT_A_TIME, _BATCH = 64, 1024
+"""Tasks that are handed over at a time: where one fails, and where many thousands are to be done."""
 
 _KEPT = 32 * 2**20 - 2**16
 
 REMOTE = 16
-"""Reads of a store behind a network that are worth it at a time: most of each is waiting."""
+"""Requests to a store behind a network that are worth it at a time: most of each is waiting."""
 
 
 @cache
@@ -47,7 +48,7 @@ def results_of(act: Callable[[T], R], items: Iterable[T], at_once: int) -> list[
     if at_once == 1 or len(asked) < 2:
         return list(map(act, asked))
     with ThreadPoolExecutor(min(at_once, len(asked))) as pool:
-        return list(pool.map(act, asked))
+        return list(chain.from_iterable(pool.map(act, some) for some in partition_all(_BATCH, asked)))
 
 
 def for_each(act: Callable[[T], object], items: Iterable[T], workers: int = WORKERS) -> None:

@@ -14,7 +14,6 @@ class UnchangedFiles:
     """Every change is refused, with the cure that the kind of store says."""
 
     identity: str
-    at_once = 1
     _cure: ClassVar[str]
 
     def write(self, key: str, data: bytes) -> None:  # noqa: ARG002 — refused

@@ -27,6 +27,11 @@ class View:
         arriving = [step.key if isinstance(step, Put) else step.target for step in self._steps]
         self._into = {"", *(above for path in arriving for above in and_above(parent(path)))}
 
+    @property
+    def at_once(self) -> int:
+        """So many requests are worth it at the same time."""
+        return self.files.at_once
+
     def read(self, key: str, start: int = 0, stop: int | None = None) -> bytes | None:
         """The bytes that a file has, or will have."""
         if not self._steps:

@@ -107,14 +107,16 @@ def guard_of(files: Files, path: str) -> Callable[[], None]:
     happened is about to change it.
     """
     witness = Witness(files)
-    documents = [witness.read(joined(path, key)) for key in NODE_DOCUMENTS]
+    keys = [joined(path, key) for key in NODE_DOCUMENTS]
+    witness.foresee(lambda source: list(map(source.read, keys)))
+    documents = list(map(witness.read, keys))
 
     def check() -> None:
         nonlocal witness
         if witness.still_true():
             return
         again = Witness(files)  # of an archive all signatures are others with every commit, whatever it changed
-        same = [again.read(joined(path, key)) for key in NODE_DOCUMENTS] == documents
+        same = list(map(again.read, keys)) == documents
         if not same or any(each.view.touches(path) for each in (witness, again)) or not again.still_true():
             message = "the array has changed since it was opened. Open it again."
             raise ConflictError(Problem(joined(files.identity, path), message))

@@ -51,6 +51,7 @@ class ZipFiles(UnchangedFiles, Exclusive):
         False: there is only one writer, and no lock is asked for.
     """
 
+    at_once = 1
     local: type[LocalFiles] = LocalFiles
     """The kind of files around the archive; a test bench has its own."""
 
