@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import identities
+from ngff_fn.effects import identities, leases
 from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -217,3 +218,46 @@ def test_chunks_of_a_pyramid_are_read_and_written_side_by_side(known: Callable[[
     nf.update(known(objects), c.with_pyramid(2, chunks="keep"))
     assert objects.met == 2
     assert nf.to_numpy(store, "1").all()
+
+
+def test_a_dead_writer_whose_fences_are_on_all_documents_is_taken_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dies(Counting):
+        """When what was staged is to be copied to its place."""
+
+        def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
+            if operation.__name__ == "copy" or self.at_once == 0:
+                self.at_once = 0
+                raise Death
+            return super().change(operation, *arguments, **said)
+
+    class Waiting(Counting):
+        """How many look at the same time whether the writer is still alive."""
+
+        most = now = 0
+
+        def get(self, key: str) -> Found | None:
+            if "/fenced/" not in key:
+                return super().get(key)
+            with self._mutex:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            time.sleep(0.01)
+            with self._mutex:
+                self.now -= 1
+            return super().get(key)
+
+    monkeypatch.setattr(leases, "SILENCE", 0.5)
+    store = MemoryStore()
+    monkeypatch.setitem(identities._known, IDENTITY, Counting(store))
+    nf.create(store, a_plate(), version="0.5")
+    relabel = c.each_image(c.add_label("cells", np.ones((8, 8), "uint8")))
+    with pytest.raises(Death):
+        nf.update(door(Dies(store)), relabel)
+    objects = Waiting(store)
+    monkeypatch.setitem(identities._known, IDENTITY, objects)
+    plate = nf.open_ome_zarr(door(objects), mode="r+")
+    plan = nf.diff(plate, c.each_image(c.rename_channel("DAPI", "nuclei"))(plate.root))
+    objects.most = 0
+    nf.commit(door(objects), plan)
+    assert objects.most == 1
+    assert names_in(store) == {("nuclei", "GFP")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from functools import partial
 from uuid import uuid4
 
 from ngff_fn.effects.fenced import Change, fenced_by, new_record, remaining
@@ -116,10 +115,17 @@ def _remembered(documents: FencedDocuments, key: str, text: bytes | None) -> Fou
 
 
 def all_unfenced(work: Work, files: ObjectFiles, keys: Iterable[str]) -> dict[str, Found | None]:
-    """Documents once no other commit has a fence on them, as ``unfenced``; asked for side by side."""
-    asked = list(keys)
-    ask = partial(unfenced, files.documents, patience=work.patience)
-    return dict(zip(asked, results_of(ask, asked, files.at_once), strict=True))
+    """Documents once no other commit has a fence on them, as ``unfenced``.
+
+    They are asked for side by side. Those that are fenced are seen to one after the other: mostly all fences are of one
+    commit, which is ended once.
+    """
+    asked, documents = list(keys), files.documents
+    found = dict(zip(asked, results_of(documents.get, asked, files.at_once), strict=True))
+    for key, each in found.items():
+        if each is not None and fenced_by(each.data) is not None:
+            found[key] = unfenced(documents, key, work.patience)
+    return found
 
 
 def unfenced(documents: FencedDocuments, key: str, patience: float) -> Found | None:

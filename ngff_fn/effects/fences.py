@@ -47,6 +47,10 @@ class FencedDocuments:
 
     # --- reading
 
+    def get(self, path: str) -> Found | None:
+        """A document as it lies there, with its fence."""
+        return self.objects.get(self.key(path))
+
     def read(self, path: str) -> tuple[bytes | None, object | None]:
         """A document as readers see it, and something that changes with it."""
         while True:
