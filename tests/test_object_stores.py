@@ -25,7 +25,7 @@ from ngff_fn import curried as c
 from ngff_fn.effects import leases, object_creation
 from ngff_fn.effects.identities import objects_of
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import one_at_a_time
@@ -280,7 +280,10 @@ def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
     nf.create(at(store), an_image(), version="0.5")
 
 
-def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again() -> None:
+def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
     store = MemoryStore()
     with pytest.raises(Death):
         nf.create(Address(files=ObjectFiles(Dying(store, 60), "images/a.zarr"), path=""), an_image(), version="0.5")
@@ -294,6 +297,92 @@ def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(
             nf.vacuum(Address(files=ObjectFiles(dying, "images/a.zarr"), path=""), older_than=0)
         nf.vacuum(at(again), older_than=0)
         assert keys_of(again) == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("changes", [5, 20, 60])
+def test_what_a_creator_has_left_inside_of_a_group_is_removed_as_well(
+    version: Version, changes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    store = MemoryStore()
+    zarr.create_group(StorePath(ObjectStore(store)), zarr_format=3 if version == "0.5" else 2)
+    around = contents(store)
+    with pytest.raises(Death):
+        nf.create(door(Dying(store, changes), "cells.zarr"), an_image(), version=version)
+    inside = door(Objects(store, IDENTITY), "cells.zarr")
+    with pytest.raises(nf.StoreError, match=r"vacuum\(store, older_than=3600\)"):
+        nf.recover(inside)
+    assert nf.vacuum(inside, older_than=0).removed == (f"{IDENTITY}/cells.zarr",)
+    assert contents(store) == around
+    nf.create(inside, an_image(), version=version)
+
+
+def test_a_creator_inside_of_a_group_who_died_after_the_moment_is_ended_by_recover() -> None:
+    for changes in range(1, 100):
+        store = MemoryStore()
+        zarr.create_group(StorePath(ObjectStore(store)), zarr_format=2)
+        with suppress(Death):
+            nf.create(door(Dying(store, changes), "cells.zarr"), a_simple_image(), version="0.4")
+        has_happened = "cells.zarr/.zattrs" in contents(store)
+        if has_happened:
+            nf.recover(door(Objects(store, IDENTITY), "cells.zarr"))
+            assert "cells.zarr/.zgroup" in contents(store)
+            assert not leftovers(store)
+            return
+    pytest.fail("it has never happened")
+
+
+@pytest.mark.parametrize("removed", [0, 6, 1000])
+def test_a_creator_who_wakes_up_while_he_is_removed_has_created_nothing(
+    removed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, awake = threading.Event(), threading.Event()
+
+    class Sleeping(Objects):
+        """He sleeps once he has looked at his claim for the last time."""
+
+        def get(self, key: str) -> Found | None:
+            found = super().get(key)
+            if key.endswith("creating") and len(keys_of(store)) == count and not asleep.is_set():
+                asleep.set()
+                awake.wait(20)
+            return found
+
+    class Removing(Objects):
+        """He wakes when so many objects are gone."""
+
+        left = removed
+
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            self.left -= 1
+            if self.left == 0:
+                awake.set()
+                creator.join()
+
+    def create() -> None:
+        try:
+            nf.create(Address(files=ObjectFiles(Sleeping(store, IDENTITY), "a.zarr"), path=""), image, version="0.5")
+        except nf.StoreExistsError as error:
+            refusals.append(str(error))
+
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    store, image = MemoryStore(), an_image()
+    refusals: list[str] = []
+    whole = MemoryStore()
+    nf.create(at(whole), image, version="0.5")
+    count = len(keys_of(whole))  # all but the root's document, and the claim
+    creator = threading.Thread(target=create)
+    creator.start()
+    assert asleep.wait(20)
+    removing = Removing(store, IDENTITY)
+    removing.at_once = 1
+    nf.vacuum(Address(files=ObjectFiles(removing, "a.zarr"), path=""), older_than=0)
+    awake.set()
+    creator.join()
+    assert "took this writer for dead" in "".join(refusals)
+    assert keys_of(store) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -34,8 +34,8 @@ def by_conditions(work: Work, files: ObjectFiles) -> str:
     changes = changes_of(work)
     files.require_writable()
     files.objects.require_conditions(files.documents.key(WORKSHOP))
-    if not work.address.path and work.marker not in work.plan.base.documents:
-        end_creation(files)
+    if work.marker not in work.plan.base.documents:
+        end_creation(files, work.address.path)
     found = compared(work, files, {change.key for change in changes})
     tags = {key: None if each is None else each.tag for key, each in found.items()}
     if any(change.before is None for change in changes):  # no fence of others keeps it away, but those beside it do

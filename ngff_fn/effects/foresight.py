@@ -24,6 +24,7 @@ class Foresight:
         self._source, self._at_once = source, at_once
         self._texts: dict[str, tuple[bytes | None, object | None]] = {}
         self._entries: dict[str, list[tuple[str, bool]]] = {}
+        self._same: dict[bytes, bytes] = {}
         self._keys: dict[str, None] = {}
         self._paths: dict[str, None] = {}
 
@@ -47,7 +48,8 @@ class Foresight:
         return bool(asked)
 
     def _text(self, key: str) -> None:
-        self._texts[key] = self._source.get(key)
+        text, signature = self._source.get(key)
+        self._texts[key] = (None if text is None else self._same.setdefault(text, text), signature)
 
     def _list(self, path: str) -> None:
         self._entries[path] = self._source.names(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from uuid import uuid4
@@ -16,7 +17,7 @@ from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import happened
-from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
 from ngff_fn.plan.operations import CreateNode
 from ngff_fn.records.paths import joined
 
@@ -62,35 +63,57 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     except BaseException:
         with suppress(NgffError):
             if claim.is_ours():  # else it may be somebody else's by now
-                remove_unfinished(files, address.path)
+                _remove(files, address.path, claim)
+                claim.end()
         raise
     if not done:
         claim.remove()
         raise StoreExistsError(Problem(where, "something was put there meanwhile. Take another name."))
     with happened(files, where):
-        for name, text in others:
+        is_given_up = _is_given_up(work, files, claim)
+        for name, text in [] if is_given_up else others:
             files.put_new(joined(address.path, name), text)
         claim.remove()
+    if is_given_up:  # who removes what was made may not have seen that it has happened
+        files.objects.delete(files.documents.key(joined(address.path, first[0])))
+        raise claim.lost()
     return where
 
 
 class _Claim:
-    """An object that says that somebody creates a store; a creator who no longer finds his own has been given up."""
+    """An object that says that somebody creates a store, or removes what another has made of it.
 
-    def __init__(self, files: ObjectFiles, path: str) -> None:
+    A creator who no longer finds his own has been given up; so has a remover.
+    """
+
+    def __init__(self, files: ObjectFiles, path: str, over: str | None = None) -> None:
+        """``over``: the tag of the claim that is taken over."""
         self.files, self.path = files, path
         self._text = uuid4().hex.encode()
-        self.is_got = files.put_new(path, self._text)
+        if over is None:
+            self.is_got = files.put_new(path, self._text)
+        else:
+            self.is_got = files.objects.put_if(files.documents.key(path), self._text, over, uuid4().hex) is not None
         self._seen = now()
 
     def is_ours(self) -> bool:
         """Whether it is still there."""
         return self.files.read(self.path) == self._text
 
+    def lost(self) -> StoreExistsError:
+        """What the one says who has been given up."""
+        message = "what was made so far has been removed by others, who took this writer for dead. Create it again."
+        return StoreExistsError(Problem(joined(self.files.identity, self.path), message))
+
     def remove(self) -> None:
         """It goes, if it is still ours."""
         if self.is_ours():
             self.files.remove(self.path)
+
+    def end(self) -> None:
+        """What it was for is gone, and so it goes; StoreExistsError where it is not ours."""
+        self.require(at_once=True)
+        self.files.objects.delete(self.files.documents.key(self.path))
 
     def require(self, *, at_once: bool = False) -> None:
         """Go on only while it is ours, as was seen a moment ago.
@@ -103,8 +126,7 @@ class _Claim:
         if not at_once and now() - self._seen <= BEAT:
             return
         if not self.is_ours():
-            message = "what was made so far has been removed by others, who took this writer for dead. Create it again."
-            raise StoreExistsError(Problem(joined(self.files.identity, self.path), message))
+            raise self.lost()
         self._seen = now()
 
 
@@ -124,6 +146,17 @@ class _Guarded(ObjectFiles):
         super().copy(source, source_key, key, link=link)
 
 
+def _is_given_up(work: Work, files: ObjectFiles, claim: _Claim) -> bool:
+    """Whether what a creator has made was removed, or is, after he had looked for his claim for the last time."""
+    if claim.is_ours():
+        return False
+    if files.read(claim.path) is not None:  # another's, who removes it
+        return True
+    made = {each.path.partition("/")[0] for each in work.plan.operations if isinstance(each, CreateNode) and each.path}
+    there = {name for name, _ in files.names(work.address.path)}
+    return not made <= there  # else others have ended what had happened
+
+
 def _root_of(work: Work) -> Mapping[str, bytes]:
     """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
     return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
@@ -136,27 +169,58 @@ def _others(files: ObjectFiles, path: str) -> list[str]:
     return [*itself, *(key for key in files.objects.keys(at) if not PROBE.search(key))]
 
 
-def is_unfinished(files: ObjectFiles) -> bool:
-    """Whether somebody creates a store and has not come to its moment: perhaps he never will."""
-    return files.signature(_CLAIM) is not None and not any(files.signature(name) is not None for name in _ROOTS)
+def unfinished(files: ObjectFiles, path: str) -> str | None:
+    """The tag of the claim of one who creates a store and has not come to his moment: perhaps he never will."""
+    found = files.objects.get(files.documents.key(joined(path, _CLAIM)))
+    return None if found is None or _roots_in(files, path) else found.tag
 
 
-def remove_unfinished(files: ObjectFiles, path: str = "") -> None:
-    """All that a creator has made. His claim goes last: where this is cut off, it can be seen what the rest is."""
-    claim = files.documents.key(joined(path, _CLAIM))
-    object_trees.remove(files.objects, files.documents.key(path), but=claim)
-    files.objects.delete(claim)
+def _roots_in(files: ObjectFiles, path: str) -> list[str]:
+    return [name for name in _ROOTS if files.signature(joined(path, name)) is not None]
 
 
-def end_creation(files: ObjectFiles) -> bool:
+def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
+    """All that a creator has made who is taken for dead, as his claim with this tag says.
+
+    The claim becomes another's first: if he lives, he goes on no longer; what he puts until he notices is removed as
+    well. It goes last: where this is cut off, it can be seen what the rest is. Nothing is removed where he has come to
+    his moment just now.
+
+    Raises
+    ------
+    StoreError
+        Where another writer was faster.
+    """
+    claim = _Claim(files, joined(path, _CLAIM), tag)
+    if claim.is_got and _roots_in(files, path):
+        return
+    try:
+        if not claim.is_got:
+            raise claim.lost()
+        _remove(files, path, claim)
+        time.sleep(BEAT)
+        _remove(files, path, claim)
+        claim.end()
+    except StoreExistsError as error:
+        message = "another writer removes what is there as well, or creates it again. Look with vacuum(dry_run=True)."
+        raise StoreError(Problem(joined(files.identity, path), message)) from error
+
+
+def _remove(files: ObjectFiles, path: str, claim: _Claim) -> None:
+    """All that one's own claim is for, but for itself."""
+    key = files.documents.key
+    object_trees.remove(files.objects, key(path), claim.require, but=key(claim.path))
+
+
+def end_creation(files: ObjectFiles, path: str) -> bool:
     """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
-    if files.signature(_CLAIM) is None:
+    if files.signature(joined(path, _CLAIM)) is None:
         return False
-    there = [name for name in _ROOTS if files.signature(name) is not None]
+    there = _roots_in(files, path)
     if not there:  # it has not happened, and nobody knows whether it will
         return False
     if there == [".zattrs"]:
         for name, text in codecs.bare_group("0.4").items():
-            files.put_new(name, text)
-    files.remove(_CLAIM)
+            files.put_new(joined(path, name), text)
+    files.remove(joined(path, _CLAIM))
     return True

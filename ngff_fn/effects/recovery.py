@@ -14,7 +14,7 @@ from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.moment import beside_of, clean_beside
-from ngff_fn.effects.object_creation import PROBE, end_creation, is_unfinished, remove_unfinished
+from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repository_files import RepositoryFiles
@@ -29,6 +29,7 @@ from ngff_fn.errors import (
     WrongTypeError,
     a_type,
     check_flags,
+    refuse,
 )
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
@@ -139,14 +140,14 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     Recovered(records=(), removed=(), foreign=())
     """
     check_flags(single_writer=single_writer)
-    files, is_there = _files(store, single_writer=single_writer)
+    files, path, is_there = _files(store, single_writer=single_writer)
     removed: list[str] = []
     foreign: list[str] = []
     records: tuple[Record, ...] = ()
     if isinstance(files, RepositoryFiles):
         return Recovered()
     if isinstance(files, ObjectFiles) and not files.is_alone:
-        return _of_objects(files)
+        return _of_objects(files, path)
     if is_there:
         with files.lock(LOCK_TIMEOUT):
             records = standing(files)
@@ -164,14 +165,17 @@ def recover(store: Any, *, single_writer: bool = False) -> Recovered:
     return Recovered(records=done, removed=tuple(removed), foreign=tuple(foreign))
 
 
-def _of_objects(files: ObjectFiles) -> Recovered:
+def _of_objects(files: ObjectFiles, path: str) -> Recovered:
     """What has fences, stages that no record names, and creations that have happened."""
     files.require_writable()
     files.refuse_interrupted()
-    if is_unfinished(files):
-        message = "this store is being created, or its creator died: nobody can know. When nobody creates it any more,"
-        raise StoreError(Problem(files.identity, f"{message} remove it: vacuum(store, older_than=3600)."))
-    created = [joined(files.identity, WORKSHOP)] if end_creation(files) else []
+    places = list(dict.fromkeys(("", path)))
+    message = "this store is being created, or its creator died: nobody can know. When nobody creates it any more,"
+    cure = f"{message} remove it: vacuum(store, older_than=3600)."
+    refuse(
+        (Problem(joined(files.identity, at), cure) for at in places if unfinished(files, at) is not None), StoreError
+    )
+    created = [joined(files.identity, at, WORKSHOP) for at in places if end_creation(files, at)]
     ended = files.documents.sweep(wait=conditional.OLD)
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
     removed = [
@@ -185,7 +189,7 @@ def _of_objects(files: ObjectFiles) -> Recovered:
     return Recovered(records=done, removed=tuple(removed))
 
 
-def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -> Vacuumed:
+def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_run: bool) -> Vacuumed:
     """Stages that no record names (a commit writes its record before it stages anything), probes that were cut off, and
     a creation that is as old as was said: nobody can know whether its creator lives.
     """
@@ -207,13 +211,14 @@ def _vacuumed_objects(files: ObjectFiles, age: float | None, *, dry_run: bool) -
 
     for stage, record in files.documents.stages().items():
         sweep(stage, "" if record is None else NEEDED if record.state == "commit" else BEGUN)
-    for key, seconds in files.objects.ages(files.documents.key(WORKSHOP)):
-        if PROBE.search(key):
-            is_young = seconds < max(leases.SILENCE, age or 0)
-            sweep(joined(WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
-    if is_unfinished(files):
-        reason = CREATED if age is None else "" if files.root else WHOLE
-        sweep("", reason, partial(remove_unfinished, files))
+    for at in dict.fromkeys(("", path)):
+        for key, seconds in files.objects.ages(files.documents.key(joined(at, WORKSHOP))):
+            if PROBE.search(key):
+                is_young = seconds < max(leases.SILENCE, age or 0)
+                sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
+        if (tag := unfinished(files, at)) is not None:
+            reason = CREATED if age is None else "" if files.documents.key(at) else WHOLE
+            sweep(at, reason, partial(remove_unfinished, files, tag=tag))
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
@@ -258,9 +263,9 @@ def vacuum(
     """
     age = _age(older_than)
     check_flags(dry_run=dry_run, single_writer=single_writer)
-    files, is_there = _files(store, single_writer=single_writer)
+    files, path, is_there = _files(store, single_writer=single_writer)
     if isinstance(files, ObjectFiles) and not files.is_alone:
-        return _vacuumed_objects(files, age, dry_run=dry_run)
+        return _vacuumed_objects(files, path, age, dry_run=dry_run)
     if isinstance(files, RepositoryFiles):
         return Vacuumed()
     found = beside_of(files)
@@ -314,8 +319,8 @@ def _age(older_than: object) -> float | None:
     return float(older_than)
 
 
-def _files(store: Any, *, single_writer: bool) -> tuple[Files, bool]:
-    """The files of a hierarchy, and whether it is there; it may be that only what is beside its place is."""
+def _files(store: Any, *, single_writer: bool) -> tuple[Files, str, bool]:
+    """The files of a hierarchy, what of it is meant, and whether it is there; perhaps only what is beside it is."""
     address = address_of(store)
     files = address.files.alone() if single_writer else address.files
     names = ("zarr.json", ".zgroup", ".zattrs", ".zarray", WORKSHOP, DRAFT)
@@ -323,7 +328,7 @@ def _files(store: Any, *, single_writer: bool) -> tuple[Files, bool]:
     if not is_there and beside_of(files) is None:
         message = "there is no Zarr hierarchy here, nor what is left of one. Name a store, or something in it."
         raise StoreNotFoundError(Problem(joined(files.identity, address.path), message))
-    return files, is_there
+    return files, address.path, is_there
 
 
 def _ours(files: Files) -> Iterator[str]:

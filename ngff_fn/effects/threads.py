@@ -48,7 +48,11 @@ def results_of(act: Callable[[T], R], items: Iterable[T], at_once: int) -> list[
     if at_once == 1 or len(asked) < 2:
         return list(map(act, asked))
     with ThreadPoolExecutor(min(at_once, len(asked))) as pool:
-        return list(chain.from_iterable(pool.map(act, some) for some in partition_all(_BATCH, asked)))
+        try:
+            return list(chain.from_iterable(pool.map(act, some) for some in partition_all(_BATCH, asked)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what is under way is waited for, the rest is not begun
+            raise
 
 
 def for_each(act: Callable[[T], object], items: Iterable[T], workers: int = WORKERS) -> None:
