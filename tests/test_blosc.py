@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ngff_fn.effects import blosc
 from ngff_fn.effects.blosc import Decoder
 
 pytest.importorskip("blosc2")
@@ -42,8 +43,23 @@ def test_other_blosc_is_left_to_numcodecs(name: str) -> None:
     assert decode._blosc2 is None
 
 
-def test_damage_is_an_error_or_other_bytes_and_never_the_end_of_the_process() -> None:
-    codec, decode, chance = zstd(), Decoder(pays=0), np.random.default_rng(0)
+@pytest.mark.parametrize("pays", [0, 2**40])
+@pytest.mark.parametrize("name", ["zstd", "lz4"])
+def test_large_chunks_are_decoded_to_the_same_bytes(name: str, pays: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, block = zstd(cname=name), np.random.default_rng(0).integers(0, 999, 5000).astype("u2")
+    monkeypatch.setattr(blosc, "LARGE", block.nbytes)
+    found = Decoder(pays)(codec, codec.encode(block))
+    assert isinstance(found, np.ndarray)  # and not bytes, which come page by page
+    assert found.tobytes() == block.tobytes()
+
+
+@pytest.mark.parametrize("large", [1, 2**25])
+@pytest.mark.parametrize("pays", [0, 2**40])
+def test_damage_is_an_error_or_other_bytes_and_never_the_end_of_the_process(
+    pays: int, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blosc, "LARGE", large)
+    codec, decode, chance = zstd(), Decoder(pays), np.random.default_rng(0)
     encoded = codec.encode(chance.integers(0, 999, 5000).astype("u2"))
     refused = 0
     for _ in range(300):
@@ -58,7 +74,9 @@ def test_damage_is_an_error_or_other_bytes_and_never_the_end_of_the_process() ->
 
 
 @pytest.mark.parametrize("at", [0, 1, 8, 9, 10, 11])
-def test_a_damaged_header_is_refused_as_numcodecs_does(at: int) -> None:
+@pytest.mark.parametrize("large", [1, 2**25])
+def test_a_damaged_header_is_refused_as_numcodecs_does(at: int, large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blosc, "LARGE", large)
     codec, decode = zstd(), Decoder(pays=0)
     encoded = codec.encode(np.random.default_rng(0).integers(0, 999, 5000).astype("u2"))
     for value in range(256):
@@ -70,7 +88,7 @@ def test_a_damaged_header_is_refused_as_numcodecs_does(at: int) -> None:
             with pytest.raises((RuntimeError, ValueError)):
                 decode(codec, bytes(damaged))
         else:
-            assert decode(codec, bytes(damaged)) == expected
+            assert bytes(decode(codec, bytes(damaged))) == bytes(expected)
 
 
 @pytest.mark.parametrize("name", ["zstd", "lz4"])

@@ -12,14 +12,21 @@ from struct import Struct
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from numcodecs.abc import Codec
+    from numpy.typing import NDArray
 
 _HEADER = Struct("<BBBBIII")
 """Version of the format, that of the codec, flags, typesize, nbytes, blocksize, cbytes (Blosc chunk format)."""
 
 PAYS = 800 * 10**6
 """Bytes of chunks, encoded, after which blosc2 is loaded."""
+
+
+LARGE = 2**25
+"""Bytes of a decoded chunk from which on the system gives its memory anew each time."""
 
 
 class Decoder:
@@ -39,14 +46,16 @@ class Decoder:
         """
         if codec.codec_id == "blosc" and len(data) >= _HEADER.size and _HEADER.unpack_from(data)[-1] > len(data):
             raise ValueError("the chunk is cut off")
+        out = _room(data) if codec.codec_id == "blosc" else None
         if codec.codec_id != "blosc" or codec.cname != "zstd":
-            return codec.decode(data)
+            return codec.decode(data, out)
         if self._blosc2 is None:
             self._left -= len(data)
             self._load()
         if self._blosc2 is None or not _is_sound(data):
-            return codec.decode(data)
-        return self._blosc2.decompress2(data, nthreads=1)
+            return codec.decode(data, out)
+        found = self._blosc2.decompress2(data, dst=out, nthreads=1)
+        return found if out is None else out
 
     def _load(self) -> None:
         if self._left > 0 and "blosc2" not in sys.modules:
@@ -58,6 +67,14 @@ class Decoder:
         else:
             blosc2.set_releasegil(True)
             self._blosc2 = blosc2
+
+
+def _room(data: bytes) -> NDArray[np.uint8] | None:
+    """Where a large chunk is decoded to: NumPy's memory comes in large pages, bytes' would come page by page."""
+    if len(data) < _HEADER.size:
+        return None
+    nbytes = _HEADER.unpack_from(data)[4]
+    return np.empty(nbytes, np.uint8) if nbytes >= LARGE else None
 
 
 def _is_sound(data: bytes) -> bool:
