@@ -152,9 +152,10 @@ def _is_given_up(work: Work, files: ObjectFiles, claim: _Claim) -> bool:
         return False
     if files.read(claim.path) is not None:  # another's, who removes it
         return True
-    made = {each.path.partition("/")[0] for each in work.plan.operations if isinstance(each, CreateNode) and each.path}
-    there = {name for name, _ in files.names(work.address.path)}
-    return not made <= there  # else others have ended what had happened
+    if not any(isinstance(each, CreateNode) and each.path for each in work.plan.operations):
+        return False
+    left = {name for name, _ in files.names(work.address.path)}
+    return left <= {*_ROOTS, WORKSHOP}  # else others have ended what had happened
 
 
 def _root_of(work: Work) -> Mapping[str, bytes]:
