@@ -182,7 +182,7 @@ def count_requests(version: Any, documents: list[int]) -> None:
         changed, read, made = requests_of(root, edit, version)
         kinds = ", ".join(f"{count} {name}" for name, count in sorted(made.items()))
         beyond = made.total() - made["get"]
-        words = f"{beyond} requests beyond reading (at most {most}), {made.total()} in all ({kinds})"
+        words = f"{made.total()} requests ({kinds}; at most {most}), {beyond} of them beyond reading"
         words += f", opened with {read.total()}"
         print(f"    a commit of {changed} document{'s'[: changed > 1]}: {words}")
 
