@@ -8,7 +8,8 @@ Prints, for each version:
   it, whose directory is flushed as well; both in turns, each round another document;
 * the processor's time of opening an image of three levels that no transaction is under way in: the best of five;
 * the requests of commits of one document and of several, once they have been read, of an object store in memory (extra
-  ``s3``), by what they are: those that read consolidated metadata, which opening does not, are told apart;
+  ``s3``), by what they are: those that look for consolidated metadata, which opening does not, are told apart. Each
+  image has more chunks than a page of a listing holds; where a plate is small, one page answers for all of it;
 * the seconds of opening a plate in an object store, and of a commit in each of its positions, where each request takes
   20 ms, with sixteen requests at a time and with one.
 
@@ -156,7 +157,7 @@ def measure_waiting(version: Any, positions: int = 48) -> None:
     found: list[str] = []
     for at_once in (16, 1):
         store = MemoryStore()
-        nf.create(store, a_plate(positions), version=version)
+        nf.create(store, a_plate(positions, an_image()), version=version)
         address: Any = address_of(store)
         objects = address.files.objects
         objects.at_once, objects._api = at_once, Slow(objects._api)  # noqa: SLF001 — as above
@@ -168,20 +169,25 @@ def measure_waiting(version: Any, positions: int = 48) -> None:
     print(f"    opening a plate of {positions} wells at {DELAY * 1e3:g} ms a request: {'; '.join(found)}")
 
 
-def a_plate(positions: int) -> nf.Plate:
+def a_plate(positions: int, image: nf.Image) -> nf.Plate:
     """Each a well with one field."""
-    return nf.plate_from_positions({f"A/{column}/0": an_image() for column in range(1, positions + 1)})
+    return nf.plate_from_positions({f"A/{column}/0": image for column in range(1, positions + 1)})
+
+
+def of_many_chunks() -> nf.Image:
+    """More than a page of a listing holds."""
+    return nf.image_from(np.ones((2, 24, 24), "uint8"), axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 1, 1))
 
 
 def count_requests(version: Any, documents: list[int]) -> None:
     """Of one document, then of several."""
     cases: list[tuple[Any, Any, str]] = [(an_image(), c.set_scale(y=0.5), "2")]
     rename = c.each_image(c.rename_channel("DAPI", "nuclei"))
-    cases += [(a_plate(number), rename, f"{4 * number + 3}") for number in documents]
+    cases += [(a_plate(number, of_many_chunks()), rename, f"{4 * number + 3}") for number in documents]
     for root, edit, most in cases:
         changed, read, made = requests_of(root, edit, version)
         kinds = ", ".join(f"{count} {name}" for name, count in sorted(made.items()))
-        beyond = made.total() - made["get"]
+        beyond = made.total() - made["get"] - made["list"]
         words = f"{made.total()} requests ({kinds}; at most {most}), {beyond} of them beyond reading"
         words += f", opened with {read.total()}"
         print(f"    a commit of {changed} document{'s'[: changed > 1]}: {words}")

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve, frozen
 
 from ngff_fn.effects.carry import beside
+from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.pages import possible
 from ngff_fn.effects.record import WORKSHOP, Put
 from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.staging import Work
@@ -131,12 +133,23 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
         if key in nodes.puts:
             return nodes.puts[key].text
         if version == "0.4":
-            return read_document(source, before) if work.may_have(before) and source.exists(before) else None
+            return read_document(source, before) if before in there and source.exists(before) else None
         return read_document(source, before) if _may_hold(work, before) else None
+
+    there = _possible(work, source, [joined(was, HOLDERS[version]) for _, was in groups]) if version == "0.4" else set()
 
     for (path, was), text in zip(groups, results_of(text_of, groups, work.files.at_once), strict=True):
         if text is not None and (version == "0.4" or _NAME in text):
             yield _Holder(path=path, was=was, key=joined(path, HOLDERS[version]), text=text)
+
+
+def _possible(work: Work, source: Files | View, keys: list[str]) -> set[str]:
+    """Those of the keys that may be there: an object store says it of many at once."""
+    asked = {key for key in keys if work.may_have(key)}
+    if not isinstance(source, ObjectFiles):
+        return asked
+    there = possible(source.objects, [joined(source.root, key) for key in asked])
+    return {key for key in asked if joined(source.root, key) in there}
 
 
 def _groups_around(work: Work, nodes: _Nodes) -> list[str]:

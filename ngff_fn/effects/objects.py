@@ -32,6 +32,9 @@ _REMEMBERED = 10_000
 """Documents whose tags are kept: a commit that follows a read need not ask for them again."""
 
 
+_IN_ORDER = {"S3Store", "GCSStore", "MemoryStore"}
+"""Stores that say that they list their keys in order; but for the directory buckets of S3."""
+
 _DOCUMENTS = {*NODE_DOCUMENTS, ".zmetadata"}
 
 
@@ -57,6 +60,8 @@ class Objects:
 
     at_once = REMOTE
     """So many requests are worth it at the same time."""
+    per_page = 500
+    """Keys of a page that are looked at: servers send twice as many, so that they are asked once."""
 
     def __init__(self, store: Any, identity: str) -> None:
         self._begin(store, identity)
@@ -164,6 +169,26 @@ class Objects:
         found = self._asked(path, lambda: list(self._api.list(self.store, prefix, chunk_size=1000)))
         everything = [meta for some in found or () for meta in some]
         return [(str(meta["path"]), meta["last_modified"]) for meta in everything if meta["path"] != path]
+
+    def first_page(self, path: str) -> tuple[frozenset[str], str | None]:
+        """The first keys below a path, and the last one that they answer for: of those up to it, none is missing.
+
+        None, where they are all there are; without listings, or where they are in no order, nothing is answered for.
+        """
+        if not self.lists:
+            return frozenset(), ""
+        prefix = f"{path}/" if path else None
+        found = self._asked(path, lambda: next(iter(self._api.list(self.store, prefix, chunk_size=self.per_page)), ()))
+        keys = [str(meta["path"]) for meta in found or ()]
+        if len(keys) < self.per_page:
+            return frozenset(keys), None
+        return frozenset(keys), keys[-1] if self.lists_in_order and keys == sorted(keys) else ""
+
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether keys are listed in their order; where it is not known, not."""
+        bucket = str(getattr(self.store, "config", {}).get("bucket", ""))
+        return type(self.store).__name__ in _IN_ORDER and not bucket.endswith("--x-s3")
 
     # --- writing
 
