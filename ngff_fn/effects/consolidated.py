@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from ngff_fn.effects.carry import beside
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.pages import possible
+from ngff_fn.effects.pages import that_may_hold
 from ngff_fn.effects.record import WORKSHOP, Put
 from ngff_fn.effects.rows import is_left_bare
 from ngff_fn.effects.staging import Work
@@ -48,7 +48,7 @@ def with_consolidated(work: Work) -> Work:
     if _stands_alone(work):
         return work
     source = _as_it_will_be(work)
-    nodes = _Nodes.of(work)
+    nodes = _Nodes.of(work, source)
     holders = list(_holders(work, nodes, source))
     if not holders:
         return work
@@ -89,17 +89,19 @@ class _Nodes:
     puts: dict[str, PutDocument]
 
     @classmethod
-    def of(cls, work: Work) -> _Nodes:
+    def of(cls, work: Work, source: Files | View) -> _Nodes:
         operations = work.plan.operations
         creates = [each for each in operations if isinstance(each, CreateNode)]
-        bare = [] if work.is_new else [each for each in creates if each.bare]
-        there = frozenset(work.at(each.path) for each in bare if work.is_group(each.path))
+        bare = [] if work.is_new else [work.at(each.path) for each in creates if each.bare]
+        there = frozenset(at for at in bare if source.signature(joined(at, work.marker)) is not None)
         retires = [each for each in operations if isinstance(each, RetireNode)]
         return cls(
             moved={work.at(each.path): work.at(each.target) for each in operations if isinstance(each, MoveNode)},
             created={at: each for each in creates if (at := work.at(each.path)) not in there},
             rows_there=there,
-            retired=frozenset(work.at(each.path) for each in retires if not each.bare or is_left_bare(work, each.path)),
+            retired=frozenset(
+                work.at(each.path) for each in retires if not each.bare or is_left_bare(work, each.path, source)
+            ),
             puts={work.at(each.key): each for each in operations if isinstance(each, PutDocument)},
         )
 
@@ -133,23 +135,23 @@ def _holders(work: Work, nodes: _Nodes, source: Files | View) -> Iterator[_Holde
         if key in nodes.puts:
             return nodes.puts[key].text
         if version == "0.4":
-            return read_document(source, before) if before in there and source.exists(before) else None
+            return read_document(source, before) if group[1] in there and source.exists(before) else None
         return read_document(source, before) if _may_hold(work, before) else None
 
-    there = _possible(work, source, [joined(was, HOLDERS[version]) for _, was in groups]) if version == "0.4" else set()
+    there = _that_may_hold(work, source, [was for _, was in groups]) if version == "0.4" else set()
 
     for (path, was), text in zip(groups, results_of(text_of, groups, work.files.at_once), strict=True):
         if text is not None and (version == "0.4" or _NAME in text):
             yield _Holder(path=path, was=was, key=joined(path, HOLDERS[version]), text=text)
 
 
-def _possible(work: Work, source: Files | View, keys: list[str]) -> set[str]:
-    """Those of the keys that may be there: an object store says it of many at once."""
-    asked = {key for key in keys if work.may_have(key)}
+def _that_may_hold(work: Work, source: Files | View, groups: list[str]) -> set[str]:
+    """Of OME-Zarr 0.4 those of the groups that may hold any: an object store says it of many at once."""
+    asked = [group for group in groups if work.may_have(joined(group, HOLDERS["0.4"]))]
     if not isinstance(source, ObjectFiles):
-        return asked
-    there = possible(source.objects, [joined(source.root, key) for key in asked])
-    return {key for key in asked if joined(source.root, key) in there}
+        return set(asked)
+    there = that_may_hold(source.objects, [joined(source.root, group) for group in asked])
+    return {group for group in asked if joined(source.root, group) in there}
 
 
 def _groups_around(work: Work, nodes: _Nodes) -> list[str]:

@@ -74,6 +74,10 @@ class FsspecObjects(Objects):
         inside = [info for info in found or () if str(info["name"]).strip("/") != path]  # of a file it lists the file
         return [(str(info["name"]).rstrip("/").rpartition("/")[2], info["type"] == "directory") for info in inside]
 
+    def first_page(self, path: str) -> tuple[list[str], bool]:  # noqa: ARG002 — as others
+        """Nothing: a file system walks through all there is."""
+        return [], False
+
     def _below(self, path: str) -> list[tuple[str, datetime]]:
         if not self.lists:
             return []

@@ -170,19 +170,20 @@ class Objects:
         everything = [meta for some in found or () for meta in some]
         return [(str(meta["path"]), meta["last_modified"]) for meta in everything if meta["path"] != path]
 
-    def first_page(self, path: str) -> tuple[frozenset[str], str | None]:
-        """The first keys below a path, and the last one that they answer for: of those up to it, none is missing.
+    def first_page(self, path: str) -> tuple[list[str], bool]:
+        """The first keys below a path, as they are listed, and whether these are all.
 
-        None, where they are all there are; without listings, or where they are in no order, nothing is answered for.
+        It is no more than what saves other requests: none where nothing can be listed, or not as a hierarchy.
         """
         if not self.lists:
-            return frozenset(), ""
+            return [], False
         prefix = f"{path}/" if path else None
-        found = self._asked(path, lambda: next(iter(self._api.list(self.store, prefix, chunk_size=self.per_page)), ()))
-        keys = [str(meta["path"]) for meta in found or ()]
-        if len(keys) < self.per_page:
-            return frozenset(keys), None
-        return frozenset(keys), keys[-1] if self.lists_in_order and keys == sorted(keys) else ""
+        try:
+            page = next(iter(self._api.list(self.store, prefix, chunk_size=self.per_page)), ())
+        except (self._errors.BaseError, OSError, ValueError):
+            return [], False
+        keys = [str(meta["path"]) for meta in page]
+        return keys, len(keys) < self.per_page
 
     @property
     def lists_in_order(self) -> bool:

@@ -10,14 +10,18 @@ from ngff_fn.records.paths import joined
 
 if TYPE_CHECKING:
     from ngff_fn.effects.staging import Work
+    from ngff_fn.effects.stores import Files
+    from ngff_fn.effects.view import View
 
 
-def is_left_bare(work: Work, path: str) -> bool:
-    """Whether nothing is left at a path, once the plan is carried out, but a group that says nothing."""
+def is_left_bare(work: Work, path: str, source: Files | View) -> bool:
+    """Whether nothing is left at a path, once the plan is carried out, but a group that says nothing; by ``source``,
+    which may be the store as others' commits will leave it.
+    """
     gone = {each.path for each in work.plan.operations if isinstance(each, RetireNode | MoveNode)}
-    names = {name for name, _ in work.files.names(work.at(path))}
+    names = {name for name, _ in source.names(work.at(path))}
     left = {name for name in names if joined(path, name) not in gone}
-    return left == {work.marker} and not _says_anything(work.files.read(joined(work.at(path), work.marker)) or b"")
+    return left == {work.marker} and not _says_anything(source.read(joined(work.at(path), work.marker)) or b"")
 
 
 def _says_anything(text: bytes) -> bool:

@@ -267,7 +267,7 @@ class _Stager:
 
     def _retire_bare(self, path: str) -> None:
         """A group that says nothing goes with the last that was in it; whatever else is there keeps it."""
-        if is_left_bare(self.work, path):
+        if is_left_bare(self.work, path, self.work.files):
             marker = joined(self.work.at(path), self.work.marker)
             self.steps.retired.append(Move(source=marker, target=self._place("retired")))
 
