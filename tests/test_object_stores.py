@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import obstore
 import pytest
 import zarr
 from attrs import evolve
@@ -253,7 +254,7 @@ def test_two_who_create_the_same_store_do_not_mix() -> None:
     store = MemoryStore()
     with pytest.raises(Death):
         nf.create(door(Dying(store, 3)), an_image(), version="0.5")
-    with pytest.raises(nf.StoreExistsError, match="of a writer that died"):
+    with pytest.raises(nf.StoreExistsError, match="another writer creates it just now, or has died"):
         nf.create(door(Objects(store, IDENTITY)), an_image(), version="0.5")
 
 
@@ -278,6 +279,34 @@ def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
     assert nf.vacuum(at(store), older_than=0).removed == (f"{IDENTITY}/images/a.zarr",)
     assert keys_of(store) == []
     nf.create(at(store), an_image(), version="0.5")
+
+
+@pytest.mark.parametrize("changes", [5, 60])
+def test_what_others_have_put_beside_what_a_creator_has_left_stays(
+    changes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(Address(files=ObjectFiles(Dying(store, changes), "a.zarr"), path=""), an_image(), version="0.4")
+    others = {"a.zarr/notes.txt": b"mine", "a.zarr/tables/t.csv": b"1,2"}
+    for key, data in others.items():
+        obstore.put(store, key, data)
+    nf.vacuum(at(store, "a.zarr"), older_than=0)
+    assert contents(store) == others
+    with pytest.raises(nf.StoreExistsError, match="move it away"):
+        nf.create(at(store, "a.zarr"), an_image(), version="0.4")
+
+
+@pytest.mark.parametrize("claim", [b"", b"0123", b"0123\n[1]", b'0123\n["../b.zarr"]', b'0123\n["__ngff_fn"]'])
+def test_a_claim_that_does_not_say_what_was_made_removes_nothing(claim: bytes) -> None:
+    store = MemoryStore()
+    others = {"a.zarr/__ngff_fn/creating": claim, "a.zarr/0/zarr.json": b"{}", "b.zarr/zarr.json": b"{}"}
+    for key, data in others.items():
+        obstore.put(store, key, data)
+    with pytest.raises(nf.StoreError, match="does not say what was made"):
+        nf.vacuum(at(store, "a.zarr"), older_than=0)
+    assert contents(store) == others
 
 
 def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(

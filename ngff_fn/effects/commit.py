@@ -17,7 +17,7 @@ from ngff_fn.effects.consolidated import with_consolidated
 from ngff_fn.effects.creation import create_new
 from ngff_fn.effects.fenced_commit import by_fences
 from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_documents
-from ngff_fn.effects.object_creation import create_in_place
+from ngff_fn.effects.object_creation import create_in_place, refuse_occupied
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
 from ngff_fn.effects.read import check_replaceable, read_snapshot
@@ -189,8 +189,11 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     if isinstance(files, RepositoryFiles):
         return commit_to_repository(work, files)
     if isinstance(files, ObjectFiles):
-        if is_new:
+        if is_new and not work.above:
             return create_in_place(work, files)
+        if is_new:
+            refuse_occupied(work, files)
+            return create_new(work) if files.is_alone else by_fences(work, files)
         if not files.is_alone:
             return by_conditions(work, files) if only_documents(work.plan) else by_fences(work, files)
     elif is_new:

@@ -69,7 +69,7 @@ def new_paths(work: Work) -> list[str]:
         if isinstance(operation, CreateNode) and not (operation.bare and work.is_group(operation.path))
     }
     moved = {operation.target for operation in work.plan.operations if isinstance(operation, MoveNode)}
-    return [path for path in created | moved if path.rpartition("/")[0] not in created]
+    return [path for path in created | moved if not path or path.rpartition("/")[0] not in created]
 
 
 def compare_above(work: Work) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import chain
 from uuid import uuid4
 
 from ngff_fn import codecs
 from ngff_fn.effects import object_trees
+from ngff_fn.effects.carry import beside
 from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.read import exists
-from ngff_fn.effects.record import WORKSHOP
+from ngff_fn.effects.record import WORKSHOP, node_path
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import happened
@@ -37,19 +40,10 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
         Where something is there, or another writer creates it just now or died when it did.
     """
     address, where = work.address, joined(files.identity, work.address.path)
-    files.require_writable()
-    if work.plan.base.mode == "w" and exists(address):
-        message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
-        raise StoreExistsError(Problem(where, message))
-    if exists(address) and _others(files, address.path):
-        message = (
-            "something is there already, whole or of a writer that died. Take another name; or, where it is no store"
-        )
-        cure = "and nobody is creating it, vacuum(store, older_than=3600)."
-        raise StoreExistsError(Problem(where, f"{message} {cure}"))
+    refuse_occupied(work, files)
     if not files.is_alone:
         files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
-    claim = _Claim(files, joined(address.path, _CLAIM))
+    claim = _Claim(files, joined(address.path, _CLAIM), _names_of(work))
     if not claim.is_got:
         raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
     if not files.is_alone and _others(files, address.path) != [files.documents.key(claim.path)]:
@@ -80,16 +74,38 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     return where
 
 
+def refuse_occupied(work: Work, files: ObjectFiles) -> None:
+    """Refuse to create where something is, or where nothing can be written.
+
+    Raises
+    ------
+    StoreExistsError
+        With the cure; also for the replacement of a whole store.
+    """
+    address, where = work.address, joined(files.identity, work.address.path)
+    files.require_writable()
+    if work.plan.base.mode == "w" and exists(address):
+        message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
+        raise StoreExistsError(Problem(where, message))
+    if exists(address) and _others(files, address.path):
+        if unfinished(files, address.path) is None:
+            message = "something is there already. Take another name, or move it away."
+        else:
+            message = "another writer creates it just now, or has died when he did."
+            message += " Wait; or, where nobody does so, vacuum(store, older_than=3600) removes what he has made."
+        raise StoreExistsError(Problem(where, message))
+
+
 class _Claim:
-    """An object that says that somebody creates a store, or removes what another has made of it.
+    """An object that says that somebody creates a store, or removes what another has made of it: these ``names``.
 
     A creator who no longer finds his own has been given up; so has a remover.
     """
 
-    def __init__(self, files: ObjectFiles, path: str, over: str | None = None) -> None:
+    def __init__(self, files: ObjectFiles, path: str, names: Iterable[str], over: str | None = None) -> None:
         """``over``: the tag of the claim that is taken over."""
-        self.files, self.path = files, path
-        self._text = uuid4().hex.encode()
+        self.files, self.path, self.names = files, path, sorted(names)
+        self._text = f"{uuid4().hex}\n{json.dumps(self.names)}".encode()
         if over is None:
             self.is_got = files.put_new(path, self._text)
         else:
@@ -152,15 +168,32 @@ def _is_given_up(work: Work, files: ObjectFiles, claim: _Claim) -> bool:
         return False
     if files.read(claim.path) is not None:  # another's, who removes it
         return True
-    if not any(isinstance(each, CreateNode) and each.path for each in work.plan.operations):
-        return False
+    made = {*claim.names} - {*_ROOTS}
     left = {name for name, _ in files.names(work.address.path)}
-    return left <= {*_ROOTS, WORKSHOP}  # else others have ended what had happened
+    return bool(made) and not made & left  # else others have ended what had happened
 
 
 def _root_of(work: Work) -> Mapping[str, bytes]:
     """The documents of the root; of two, that which says what it is comes first, then that which makes it a group."""
     return next(op.documents for op in work.plan.operations if isinstance(op, CreateNode) and not op.path)
+
+
+def _names_of(work: Work) -> set[str]:
+    """What a creator makes right below the root: whatever else comes to be there is not his."""
+    creates = [each for each in work.plan.operations if isinstance(each, CreateNode)]
+    names = {each.path.partition("/")[0] for each in creates if each.path}
+    carried = [beside(each.carry, work.plan.base.version)[1] for each in creates if not each.path and each.carry]
+    return {*_ROOTS, *names, *chain.from_iterable(carried)}
+
+
+def _names_in(files: ObjectFiles, path: str) -> list[str]:
+    """What the creator makes who has put a claim."""
+    text = files.read(path) or b""
+    try:
+        return [node_path(name) for name in json.loads(text.partition(b"\n")[2])]
+    except (ValueError, TypeError) as error:
+        message = "it does not say what was made by the writer who died. Remove that by hand, and it as well."
+        raise StoreError(Problem(joined(files.identity, path), message)) from error
 
 
 def _others(files: ObjectFiles, path: str) -> list[str]:
@@ -181,7 +214,7 @@ def _roots_in(files: ObjectFiles, path: str) -> list[str]:
 
 
 def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
-    """All that a creator has made who is taken for dead, as his claim with this tag says.
+    """All that a creator has made who is taken for dead, as his claim with this tag says; what else is there stays.
 
     The claim becomes another's first: if he lives, he goes on no longer; what he puts until he notices is removed as
     well. It goes last: where this is cut off, it can be seen what the rest is. Nothing is removed where he has come to
@@ -192,7 +225,8 @@ def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
     StoreError
         Where another writer was faster.
     """
-    claim = _Claim(files, joined(path, _CLAIM), tag)
+    at = joined(path, _CLAIM)
+    claim = _Claim(files, at, _names_in(files, at), tag)
     if claim.is_got and _roots_in(files, path):
         return
     try:
@@ -210,7 +244,9 @@ def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
 def _remove(files: ObjectFiles, path: str, claim: _Claim) -> None:
     """All that one's own claim is for, but for itself."""
     key = files.documents.key
-    object_trees.remove(files.objects, key(path), claim.require, but=key(claim.path))
+    for name in claim.names:
+        object_trees.remove(files.objects, key(joined(path, name)), claim.require)
+    object_trees.remove(files.objects, key(joined(path, WORKSHOP)), claim.require, but=key(claim.path))
 
 
 def end_creation(files: ObjectFiles, path: str) -> bool:
