@@ -98,11 +98,13 @@ def test_a_folder_that_is_called_as_an_archive_is_a_store_as_any_other() -> None
     np.testing.assert_array_equal(nf.to_numpy(StorePath(ObjectStore(memory), "cells.zip/cells.zarr"), "0"), PIXELS)
 
 
-def test_a_store_in_memory_that_cannot_be_replaced_says_so_at_once() -> None:
+def test_a_store_in_memory_is_replaced_where_that_is_wanted() -> None:
     memory = MemoryStore()
     nf.create(memory, an_image(), version="0.5")
-    with pytest.raises(nf.StoreExistsError, match="cannot replace a whole store"):
-        nf.create(memory, an_image(), version="0.5", overwrite=True)
+    with pytest.raises(nf.StoreExistsError, match="overwrite=True"):
+        nf.create(memory, an_image(), version="0.4")
+    nf.create(memory, an_image(), version="0.4", overwrite=True, disable_path_checking=True)
+    assert nf.open_ome_zarr(memory).version == "0.4"
 
 
 # --- plain HTTP

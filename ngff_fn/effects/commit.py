@@ -20,7 +20,7 @@ from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_do
 from ngff_fn.effects.object_creation import create_in_place, refuse_occupied
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
-from ngff_fn.effects.read import check_replaceable, read_snapshot
+from ngff_fn.effects.read import check_replaceable, exists, read_snapshot
 from ngff_fn.effects.repository_commit import commit_to_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.staging import Work
@@ -33,6 +33,7 @@ from ngff_fn.errors import (
     Problem,
     StaleDataError,
     StoreError,
+    UnsupportedError,
     WrongTypeError,
     a_type,
     check_flags,
@@ -133,7 +134,8 @@ def commit(
     Raises
     ------
     ConflictError
-        Another writer came first; nothing was written. ``update`` runs the edits again. In an object store also where
+        Another writer came first; nothing was written. ``update`` runs the edits again; a whole store, which depends on
+        nothing, is tried again here. In an object store also where
         others have been making pixels of the same image all the time for which a lock is waited for (30 seconds).
     ForeignWriteError
         The commit has happened, and another program, which asks for no lock, wrote one of the documents between their
@@ -175,25 +177,39 @@ def commit(
         return Committed(plan=plan, place=plan.base.origin)
     if isinstance(address.files, ObjectFiles) and plan.base.version == "0.4" and not is_new:
         work = evolve(work, listed=frozenset(name for name, _ in address.files.names(address.path)))
-    work = with_consolidated(work)
     with reported(progress) as report:
-        moment = _carried_out(evolve(work, progress=report), is_new=is_new)
+        work, moment = (_insisted if is_new else _once)(evolve(work, progress=report))
     return Committed(plan=work.plan, place=plan.base.origin, moment=moment)
 
 
-def _carried_out(work: Work, *, is_new: bool) -> str:
-    """By the way that the plan and the store allow; what the moment was."""
-    files = work.address.files
+def _insisted(work: Work) -> tuple[Work, str]:
+    """A plan from nothing depends on nothing: where others change what it replaces, or what is above, once more."""
+    deadline, pause = time.monotonic() + work.patience, 0.001
+    while True:
+        try:
+            return _once(work)
+        except ConflictError as conflict:
+            if isinstance(conflict, StaleDataError) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, 0.25)
+
+
+def _once(work: Work) -> tuple[Work, str]:
+    """With the consolidated metadata around it, by the way that the plan and the store allow; what the moment was."""
+    work = with_consolidated(work)
+    return work, _carried_out(work)
+
+
+def _carried_out(work: Work) -> str:
+    files, is_new = work.address.files, work.is_new
     if isinstance(files, ZipFiles):
         return commit_archive(work, files)
     if isinstance(files, RepositoryFiles):
         return commit_to_repository(work, files)
     if isinstance(files, ObjectFiles):
-        if is_new and not work.above:
-            return create_in_place(work, files)
         if is_new:
-            refuse_occupied(work, files)
-            return create_new(work) if files.is_alone else by_fences(work, files)
+            return _created(work, files)
         if not files.is_alone:
             return by_conditions(work, files) if only_documents(work.plan) else by_fences(work, files)
     elif is_new:
@@ -201,6 +217,20 @@ def _carried_out(work: Work, *, is_new: bool) -> str:
     else:
         clean_beside(files, work.patience)
     return by_documents(work) if only_documents(work.plan) else by_stage(work)
+
+
+def _created(work: Work, files: ObjectFiles) -> str:
+    """A whole store among objects: in its place, or where something is there, or above it, staged and by fences."""
+    refuse_occupied(work, files)
+    is_replaced = work.plan.base.mode == "w" and exists(work.address)
+    if is_replaced and files.is_alone and not files.keeps_conditions():
+        message = (
+            "a whole store is replaced by conditions only, which this one ignores. Remove it first, then create it."
+        )
+        raise UnsupportedError(Problem(joined(files.identity, work.address.path), message))
+    if not (is_replaced or work.above):
+        return create_in_place(work, files)
+    return create_new(work) if files.is_alone and not is_replaced else by_fences(work, files)
 
 
 def create(

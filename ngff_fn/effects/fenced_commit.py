@@ -7,7 +7,7 @@ that it has happened, and how it is carried out; from then on readers see it so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from itertools import chain, takewhile
 
@@ -19,7 +19,7 @@ from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.moment import new_paths
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import is_document
+from ngff_fn.effects.object_replacement import documents_in, replacing_steps, standing_below
 from ngff_fn.effects.record import WORKSHOP, Exchange, Move, Put, Step, changed_by
 from ngff_fn.effects.staging import Work, staged_steps
 from ngff_fn.effects.transaction import happened
@@ -77,7 +77,7 @@ def _depended_on(work: Work, files: ObjectFiles) -> tuple[list[Change], dict[str
     """All documents whose change would matter, those in trees that move or go as well; so far they stay as they are."""
     puts = {change.key: change for change in changes_of(work)}
     found = compared(work, files)
-    more = dict.fromkeys(chain(_documents_in(files, _leaving(work)), _of_arrays(work)))
+    more = dict.fromkeys(chain(documents_in(files, _leaving(work, files)), _of_arrays(work)))
     found |= all_unfenced(work, files, [key for key in more if key not in found])
     texts = {key: text for key, each in found.items() if (text := text_of(each)) is not None}
     changes = [Change(key=key, before=text, text=text) for key, text in texts.items()]
@@ -93,24 +93,17 @@ def _of_arrays(work: Work) -> Iterator[str]:
             yield from (joined(work.at(operation.path), name) for name in names)
 
 
-def _leaving(work: Work) -> list[str]:
-    """Where nothing will be any more."""
+def _leaving(work: Work, files: ObjectFiles) -> list[str]:
+    """Where nothing will be any more, or another thing."""
     operations = work.plan.operations
+    if work.is_new:
+        return [joined(work.address.path, name) for name, _ in standing_below(files, work.address.path)]
     return [work.at(each.path) for each in operations if isinstance(each, MoveNode | RetireNode)]
-
-
-def _documents_in(files: ObjectFiles, paths: Iterable[str]) -> Iterator[str]:
-    """The documents below some paths, from the outermost group."""
-    root = files.documents.key("")
-    for path in paths:
-        for key in files.objects.keys(files.documents.key(path)):
-            if is_document(key):
-                yield key[len(root) :].lstrip("/")
 
 
 def _refuse_more(work: Work, files: ObjectFiles, known: AbstractSet[str]) -> None:
     """Refuse where a document has come into a tree that moves or goes, before the fences of those around it."""
-    more = set(_documents_in(files, _leaving(work))) - known
+    more = set(documents_in(files, _leaving(work, files))) - known
     if more:
         raise overtaken(sorted(more))
 
@@ -124,7 +117,9 @@ def _clear_the_way(work: Work, files: ObjectFiles) -> None:
             others = [record for record in files.documents.committed() if _touches(record, work.at(path))]
             for record in others:
                 files.documents.end(record.name)
-            if not files.documents.remove_traces(_documents_in(files, [work.at(path)])) and not others:
+            if work.plan.base.mode == "w":
+                continue
+            if not files.documents.remove_traces(documents_in(files, [work.at(path)])) and not others:
                 raise
             work.refuse_in_the_way(path)
 
@@ -137,8 +132,7 @@ def _touches(record: Fences, path: str) -> bool:
 
 def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
     """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened."""
-    staged = staged_steps(work, lease.record.stage)
-    steps = [*staged.direct, *staged.steps]
+    steps = _steps(work, files, lease.record.stage)
     first = tuple(takewhile(lambda step: not isinstance(step, Put), steps))
     last = tuple(step for step in steps[len(first) :] if not isinstance(step, Put))
     texts = dict(chain.from_iterable(_texts(files, lease.record.stage, step) for step in steps))
@@ -148,6 +142,13 @@ def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
     if not files.documents.more(lease, record, dict.fromkeys(texts)):
         message = "something was put there meanwhile. Move it away, or take another name."
         raise StoreExistsError(*(Problem(joined(files.identity, change.key), message) for change in new))
+
+
+def _steps(work: Work, files: ObjectFiles, stage: str) -> list[Step]:
+    if work.is_new:
+        return replacing_steps(work, files, stage)
+    staged = staged_steps(work, stage)
+    return [*staged.direct, *staged.steps]
 
 
 def _happen(lease: Lease) -> None:
@@ -164,7 +165,7 @@ def _texts(files: ObjectFiles, stage: str, step: Step) -> Iterator[tuple[str, by
         case Exchange():
             yield from ((joined(step.target, name), text) for name, text in step.documents)
         case Move() if step.source.startswith(joined(stage, "new")):
-            for key in _documents_in(files, [step.source]):
+            for key in documents_in(files, [step.source]):
                 text = files.read(key)
                 if text is not None:
                     yield step.target + key[len(step.source) :], text

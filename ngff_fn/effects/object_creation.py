@@ -40,7 +40,6 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
         Where something is there, or another writer creates it just now or died when it did.
     """
     address, where = work.address, joined(files.identity, work.address.path)
-    refuse_occupied(work, files)
     if not files.is_alone:
         files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
     claim = _Claim(files, joined(address.path, _CLAIM), _names_of(work))
@@ -75,25 +74,27 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
 
 
 def refuse_occupied(work: Work, files: ObjectFiles) -> None:
-    """Refuse to create where something is, or where nothing can be written.
+    """Refuse to create where something is, unless it shall be replaced, or where nothing can be written.
 
     Raises
     ------
     StoreExistsError
-        With the cure; also for the replacement of a whole store.
+        With the cure.
     """
-    address, where = work.address, joined(files.identity, work.address.path)
+    path, where = work.address.path, joined(files.identity, work.address.path)
     files.require_writable()
-    if work.plan.base.mode == "w" and exists(address):
-        message = "an object store cannot replace a whole store in one step. Remove it first, or take another name."
-        raise StoreExistsError(Problem(where, message))
-    if exists(address) and _others(files, address.path):
-        if unfinished(files, address.path) is None:
-            message = "something is there already. Take another name, or move it away."
-        else:
-            message = "another writer creates it just now, or has died when he did."
-            message += " Wait; or, where nobody does so, vacuum(store, older_than=3600) removes what he has made."
-        raise StoreExistsError(Problem(where, message))
+    if not exists(work.address) or not (others := _others(files, path)):
+        return
+    if unfinished(files, path) is not None:
+        message = "another writer creates it just now, or has died when he did."
+        message += " Wait; or, where nobody does so, vacuum(store, older_than=3600) removes what he has made."
+    elif work.plan.base.mode == "w-":
+        message = "something is there already. Replace it with mode='w' or overwrite=True, or take another name."
+    elif files.documents.key(path) in others:
+        message = "a file is there, and a store is a directory. Move the file away."
+    else:
+        return
+    raise StoreExistsError(Problem(where, message))
 
 
 class _Claim:

@@ -73,7 +73,7 @@ def _results(trial: Trial, most: Most) -> Iterator[Result | None]:
     yield loses_power(trial, most.samples, most.lost) if trial.kind.loses else None
     yield overtaken(trial, most.again) if can_be_overtaken(trial) else None
     for reader in READERS:
-        yield follows(trial, reader) if can_follow(reader, trial.kind) else None
+        yield follows(trial, reader) if can_follow(reader, trial) else None
 
 
 def _row(commit: Commit, kind: StoreKind, folder: Path, most: Most) -> Row:

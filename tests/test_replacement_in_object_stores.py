@@ -1,0 +1,141 @@
+"""A whole store takes the place of another among objects, in one step: as readers see it, and whoever dies."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import obstore
+import pytest
+import zarr
+from obstore.store import MemoryStore
+from zarr.storage import ObjectStore, StorePath
+
+import ngff_fn as nf
+from ngff_fn.effects import leases, object_creation
+from ngff_fn.records.snapshot import VERSIONS, Version
+from tests.objects import IDENTITY, Careless, Counting, Death, Dying, contents, copied, door, keys_of
+
+REPLACING: dict[str, Any] = {"overwrite": True, "disable_path_checking": True}
+
+
+def an_image(value: int = 1, size: int = 8, chunk: int = 4) -> nf.Image:
+    pixels = np.full((2, size, size), value, "uint8")
+    return nf.image_from(pixels, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, chunk, chunk))
+
+
+def with_labels(name: str) -> nf.Image:
+    return nf.add_label(nf.with_pyramid(an_image(7, size=6, chunk=3), 2), name, np.ones((6, 6), "uint8"))
+
+
+def with_more(image: Any) -> nf.Image:
+    return nf.add_label(image, "more", np.ones(image.levels[0].array.shape[1:], "uint8"))
+
+
+ROOTS: dict[str, Any] = {
+    "an image": an_image(),
+    "one with nuclei": with_labels("nuclei"),
+    "one with cells": with_labels("cells"),
+    "a plate": nf.plate_from_positions({"A/1/0": an_image(), "B/2/0": with_labels("cells")}),
+    "another plate": nf.plate_from_positions({"A/1/0": with_labels("nuclei"), "A/3/0": an_image(3)}),
+}
+
+
+@pytest.mark.parametrize("versions", list(product(VERSIONS, VERSIONS)), ids="-".join)
+@pytest.mark.parametrize(("old", "new"), list(product(ROOTS, ROOTS)))
+def test_what_is_left_is_what_would_be_created(old: str, new: str, versions: tuple[Version, Version]) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    nf.create(store, ROOTS[old], version=versions[0])
+    for key in ("notes.txt", "0/notes.txt", "tables/t.csv"):
+        obstore.put(store, key, b"of others")
+    nf.create(store, ROOTS[new], version=versions[1], **REPLACING)
+    nf.create(alone, ROOTS[new], version=versions[1])
+    assert contents(store) == contents(alone)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_inside_of_a_hierarchy_the_consolidated_metadata_above_say_so(version: Version) -> None:
+    store = MemoryStore()
+    nf.create(store, ROOTS["a plate"], version=version)
+    its_files = ObjectStore(store)
+    zarr.consolidate_metadata(its_files, zarr_format=2 if version == "0.4" else 3)
+    nf.create(StorePath(its_files, "B/2/0"), an_image(5), version=version, **REPLACING)
+    listed, there = (
+        {name for name, _ in zarr.open_group(its_files, mode="r", use_consolidated=use).members(max_depth=None)}
+        for use in (True, False)
+    )
+    assert listed == there
+    assert "B/2/0/labels" not in listed
+    assert (nf.to_numpy(StorePath(its_files, "B/2/0"), "0") == 5).all()
+
+
+@pytest.mark.parametrize("change", range(0, 60, 6))
+def test_what_another_writer_adds_meanwhile_is_replaced_as_well_or_comes_after_it(
+    change: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.02)  # who is not dead has his commit ended, and begins again
+    store = MemoryStore()
+    nf.create(store, with_labels("cells"), version="0.5")
+
+    class Overtaken(Counting):
+        """Another writer comes before one of the changes."""
+
+        left = 0
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                nf.update(door(Counting(store)), with_more)
+            return super().change(operation, *arguments, **said)
+
+    objects = Overtaken(store)
+    objects.left, objects.at_once = change, 1
+    nf.create(door(objects), an_image(9), version="0.5", **REPLACING)
+    found: Any = nf.open_ome_zarr(store).root
+    assert {label.path for label in getattr(found.labels, "images", ())} <= {"more"}  # of one who came after it
+    assert (nf.to_numpy(store, "0") == 9).all()
+
+
+def test_what_somebody_is_creating_just_now_is_not_replaced() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(door(Dying(store, 8)), an_image(), version="0.5")
+    before = contents(store)
+    with pytest.raises(nf.StoreExistsError, match=r"creates it just now, or has died.*vacuum"):
+        nf.create(door(Counting(store)), an_image(), version="0.5", **REPLACING)
+    assert contents(store) == before
+
+
+def test_a_file_of_that_name_is_not_replaced() -> None:
+    store = MemoryStore()
+    obstore.put(store, "a.zarr", b"a file")
+    with pytest.raises(nf.StoreExistsError, match="a file is there"):
+        nf.create(door(Counting(store), "a.zarr"), an_image(), version="0.5", **REPLACING)
+    assert contents(store) == {"a.zarr": b"a file"}
+
+
+def test_where_conditions_are_ignored_it_is_refused_before_anything_is_written() -> None:
+    store = MemoryStore()
+    nf.create(store, an_image(), version="0.5")
+    before = contents(store)
+    for options in ({}, {"single_writer": True}):
+        with pytest.raises(nf.UnsupportedError, match="ignores"):
+            nf.create(door(Careless(store, IDENTITY)), an_image(5), version="0.5", **REPLACING, **options)
+        assert contents(store) == before
+
+
+def test_a_single_writer_replaces_by_conditions_too() -> None:
+    store = MemoryStore()
+    nf.create(store, with_labels("cells"), version="0.4")
+    nf.create(door(Counting(store)), an_image(5), version="0.4", single_writer=True, **REPLACING)
+    assert not [key for key in keys_of(store) if "labels" in key or "ngff_fn" in key]
+    assert (nf.to_numpy(store, "0") == 5).all()
+
+
+def test_where_nothing_is_there_it_is_created_in_its_place() -> None:
+    store = MemoryStore()
+    objects = Counting(store)
+    nf.create(door(objects), an_image(), version="0.5", **REPLACING)
+    assert not [request for request in objects.requests if "stage" in request]
+    assert object_creation.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]
