@@ -13,6 +13,7 @@ from attrs import frozen
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
+from ngff_fn.effects.interrupted import of_records
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
@@ -191,7 +192,7 @@ def _of_objects(files: ObjectFiles, path: str) -> Recovered:
 
 def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_run: bool) -> Vacuumed:
     """Stages that no record names (a commit writes its record before it stages anything), probes that were cut off, and
-    a creation that is as old as was said: nobody can know whether its creator lives.
+    a creation that is as old as was said: nobody can know whether its creator lives. Records are for ``recover``.
     """
     files.require_writable()
     files.refuse_interrupted()
@@ -209,6 +210,7 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
             remove(path)
         removed.append(joined(files.identity, path))
 
+    kept |= {joined(files.identity, record): why for record, why in of_records(files.documents)}
     for stage, record in files.documents.stages().items():
         sweep(stage, "" if record is None else NEEDED if record.state == "commit" else BEGUN)
     for at in dict.fromkeys(("", path)):

@@ -1,0 +1,102 @@
+"""What interrupted commits have left in an object store is named by all who are asked, each with the same cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from obstore.store import MemoryStore
+
+import ngff_fn as nf
+from ngff_fn import curried as c
+from ngff_fn.effects import conditional, leases
+from ngff_fn.effects.identities import objects_of
+from ngff_fn.effects.interrupted import BEGUN, HAPPENED, interrupted
+from ngff_fn.effects.objects import Objects
+from tests.objects import Death, Dying, contents, copied, door, keys_of
+
+IMAGE = nf.image_from(np.ones((2, 8, 8), "uint8"), axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 4, 4))
+PLATE = nf.plate_from_positions({f"A/{column}/0": IMAGE for column in (1, 2)})
+DOCUMENTS = c.each_image(c.rename_channel("DAPI", "nuclei"))
+PIXELS = c.add_channel("new", data=np.full((8, 8), 7, "uint8"))
+EVERY = pytest.mark.parametrize(("root", "edit"), [(PLATE, DOCUMENTS), (IMAGE, PIXELS)], ids=["documents", "pixels"])
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.002)
+    monkeypatch.setattr(conditional, "OLD", 0.002)
+
+
+def as_another(store: MemoryStore, objects: Objects | None = None) -> Any:
+    """The store as another process sees it, by its own name, so that its pixels are found again."""
+    seen = objects or Objects(store, "")
+    seen.identity = objects_of(store)[0].identity
+    return door(seen)
+
+
+def killed(root: Any, edit: Any, is_meant: Callable[[MemoryStore], bool], **how: Any) -> MemoryStore:
+    """A store whose writer was killed at the first point at which it is as is meant."""
+    first = MemoryStore()
+    nf.create(first, root, version="0.5")
+    for changes in range(100):
+        store, has_died = copied(first), True
+        with suppress(Death):
+            nf.update(as_another(store, Dying(store, changes)), edit, **how)
+            has_died = False
+        if has_died and is_meant(store):
+            return store
+    raise AssertionError("no such point")
+
+
+def records_in(store: MemoryStore) -> list[str]:
+    return [key for key in keys_of(store) if key.startswith("__ngff_fn/fenced/")]
+
+
+def says(state: str) -> Callable[[MemoryStore], bool]:
+    """Whether a record stands that says so."""
+    said = f'"state": "{state}"'.encode()
+    return lambda store: any(said in contents(store)[key] for key in records_in(store))
+
+
+def told(store: MemoryStore) -> dict[str, str]:
+    """What info says, by the place that it is said of."""
+    problems = interrupted(as_another(store))
+    assert {problem.kind for problem in problems} <= {"warning"}
+    return {problem.location.partition("/")[2]: problem.message for problem in problems}
+
+
+def kept(store: MemoryStore, **how: Any) -> dict[str, str]:
+    """What vacuum keeps, and why."""
+    done = nf.vacuum(as_another(store), **how)
+    return {path.partition("/")[2]: str(why) for path, why in done.kept.items()}
+
+
+@EVERY
+@pytest.mark.parametrize(("state", "message"), [("prepare", BEGUN), ("commit", HAPPENED)])
+def test_info_and_vacuum_name_the_record_of_an_interrupted_commit_and_say_that_recover_ends_it(
+    root: Any, edit: Any, state: str, message: str
+) -> None:
+    store = killed(root, edit, says(state))
+    left = contents(store)
+    (record,) = records_in(store)
+    assert told(store)[record] == kept(store, dry_run=True)[record] == kept(store)[record] == message
+    assert "recover" in message
+    assert contents(store) == left
+
+
+@EVERY
+@pytest.mark.parametrize("state", ["prepare", "commit"])
+def test_once_it_is_recovered_they_have_nothing_to_say(root: Any, edit: Any, state: str) -> None:
+    store = killed(root, edit, says(state))
+    nf.recover(as_another(store))
+    assert told(store) == kept(store) == {}
+
+
+def test_info_names_what_a_single_writer_left_with_its_own_cure() -> None:
+    store = killed(IMAGE, PIXELS, lambda store: "/txn/" in "".join(keys_of(store)), single_writer=True)
+    (message,) = (message for path, message in told(store).items() if "/txn/" in path)
+    assert "recover(store, single_writer=True)" in message
