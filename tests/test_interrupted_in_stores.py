@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import obstore
 import pytest
 from obstore.store import MemoryStore
 
@@ -56,6 +57,10 @@ def records_in(store: MemoryStore) -> list[str]:
     return [key for key in keys_of(store) if key.startswith("__ngff_fn/fenced/")]
 
 
+def stages_in(store: MemoryStore) -> set[str]:
+    return {"/".join(key.split("/")[:3]) for key in keys_of(store) if key.startswith("__ngff_fn/stage/")}
+
+
 def says(state: str) -> Callable[[MemoryStore], bool]:
     """Whether a record stands that says so."""
     said = f'"state": "{state}"'.encode()
@@ -86,6 +91,30 @@ def test_info_and_vacuum_name_the_record_of_an_interrupted_commit_and_say_that_r
     assert told(store)[record] == kept(store, dry_run=True)[record] == kept(store)[record] == message
     assert "recover" in message
     assert contents(store) == left
+
+
+@pytest.mark.parametrize(("state", "message"), [("prepare", BEGUN), ("commit", HAPPENED)])
+def test_they_say_the_same_of_what_it_has_staged(state: str, message: str) -> None:
+    store = killed(IMAGE, PIXELS, lambda store: says(state)(store) and bool(stages_in(store)))
+    (stage,) = stages_in(store)
+    assert told(store)[stage] == kept(store)[stage] == message
+
+
+@pytest.mark.parametrize("state", ["prepare", "commit"])
+def test_recover_says_that_it_removed_what_was_staged(state: str) -> None:
+    store = killed(IMAGE, PIXELS, lambda store: says(state)(store) and bool(stages_in(store)))
+    (stage,) = stages_in(store)
+    assert f"{objects_of(store)[0].identity}/{stage}" in nf.recover(as_another(store)).removed
+    assert not stages_in(store)
+
+
+def test_what_no_commit_needs_any_more_is_for_vacuum() -> None:
+    store = killed(IMAGE, PIXELS, lambda store: says("prepare")(store) and bool(stages_in(store)))
+    (stage,), (record,) = stages_in(store), records_in(store)
+    obstore.delete(store, record)
+    assert told(store)[stage].endswith("vacuum removes it.")
+    nf.vacuum(as_another(store))
+    assert told(store) == {}
 
 
 @EVERY

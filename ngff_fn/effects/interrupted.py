@@ -18,6 +18,7 @@ _HAPPENED = "a commit has happened and is not carried out: other programs see no
 HAPPENED = f"{_HAPPENED} Run recover."
 BEGUN = "a commit that has not happened is under way, or was interrupted. Run recover: it waits, or ends it."
 _BY_ONE = f"{_HAPPENED} Run recover(store, single_writer=True), while nobody else writes."
+_UNNEEDED = "something is staged that no commit needs any more. vacuum removes it."
 _STAGED = "something is staged, by a writer that is at work or one that died. vacuum knows which, and removes it."
 
 
@@ -40,20 +41,22 @@ def _left_in(files: Files) -> Iterator[tuple[str, str]]:
     """Where something is left, and what that is, with the cure."""
     if not files.exists(WORKSHOP):
         return
-    happened = HAPPENED
+    happened, staged = HAPPENED, _each_in(files, STAGE, _STAGED)
     if isinstance(files, ObjectFiles):
-        happened = _BY_ONE  # for others have records of their own there
-        yield from of_records(files.documents)
-    for folder, message in ((RECORDS, happened), (STAGE, _STAGED)):
-        yield from ((joined(folder, name), message) for name, _ in sorted(files.names(folder)))
+        happened, staged = _BY_ONE, ((path, why or _UNNEEDED) for path, why in of_commits(files.documents))
+    yield from _each_in(files, RECORDS, happened)
+    yield from staged
 
 
-def of_records(documents: FencedDocuments) -> Iterator[tuple[str, str]]:
-    """The records of commits in an object store, and what there is to be done."""
-    for record in documents.records():
-        yield joined(FENCED, f"{record.name}.json"), cure_of(record)
+def _each_in(files: Files, folder: str, message: str) -> Iterator[tuple[str, str]]:
+    yield from ((joined(folder, name), message) for name, _ in sorted(files.names(folder)))
 
 
-def cure_of(record: Fences) -> str:
-    """What is to be done about a commit that has a record in an object store."""
+def of_commits(documents: FencedDocuments) -> Iterator[tuple[str, str]]:
+    """The records and stages of commits in an object store, and what is to be done; empty where vacuum removes it."""
+    yield from ((joined(FENCED, f"{record.name}.json"), _cure_of(record)) for record in documents.records())
+    yield from ((stage, "" if record is None else _cure_of(record)) for stage, record in documents.stages().items())
+
+
+def _cure_of(record: Fences) -> str:
     return HAPPENED if record.state == "commit" else BEGUN

@@ -13,7 +13,7 @@ from attrs import frozen
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
-from ngff_fn.effects.interrupted import of_records
+from ngff_fn.effects.interrupted import of_commits
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
@@ -36,7 +36,6 @@ from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
 
 HELD = "a living process holds it"
-BEGUN = "a commit that has not happened is making it, or was: recover() waits, and removes it if nobody goes on"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
 YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
@@ -177,13 +176,20 @@ def _of_objects(files: ObjectFiles, path: str) -> Recovered:
         (Problem(joined(files.identity, at), cure) for at in places if unfinished(files, at) is not None), StoreError
     )
     created = [joined(files.identity, at, WORKSHOP) for at in places if end_creation(files, at)]
+    before = files.documents.stages()
     ended = files.documents.sweep(wait=conditional.OLD)
+    stages = files.documents.stages()
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
     removed = [
         *created,
         *(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count),
+        *(
+            joined(files.identity, stage)
+            for stage in sorted(before.keys() - stages)
+            if stage.rpartition("/")[2] in ended
+        ),
     ]
-    for stage, record in files.documents.stages().items():
+    for stage, record in stages.items():
         if record is None:
             files.remove(stage)
             removed.append(joined(files.identity, stage))
@@ -200,9 +206,9 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
     kept: dict[str, str] = {}
 
     def sweep(path: str, reason: str, remove: Callable[[str], None] = files.remove) -> None:
-        ages = [seconds for _, seconds in files.objects.ages(files.documents.key(path))]
-        if not reason and age is not None and min(ages, default=_AGES) < age:
-            reason = YOUNG
+        if not reason and age is not None:
+            ages = (seconds for _, seconds in files.objects.ages(files.documents.key(path)))
+            reason = YOUNG if min(ages, default=_AGES) < age else ""
         if reason:
             kept[joined(files.identity, path)] = reason
             return
@@ -210,9 +216,8 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
             remove(path)
         removed.append(joined(files.identity, path))
 
-    kept |= {joined(files.identity, record): why for record, why in of_records(files.documents)}
-    for stage, record in files.documents.stages().items():
-        sweep(stage, "" if record is None else NEEDED if record.state == "commit" else BEGUN)
+    for at, why in of_commits(files.documents):
+        sweep(at, why)
     for at in dict.fromkeys(("", path)):
         for key, seconds in files.objects.ages(files.documents.key(joined(at, WORKSHOP))):
             if PROBE.search(key):
