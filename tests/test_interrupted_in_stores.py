@@ -17,7 +17,7 @@ from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.identities import objects_of
 from ngff_fn.effects.interrupted import BEGUN, HAPPENED, interrupted
 from ngff_fn.effects.objects import Objects
-from tests.objects import Death, Dying, contents, copied, door, keys_of
+from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
 
 IMAGE = nf.image_from(np.ones((2, 8, 8), "uint8"), axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 4, 4))
 PLATE = nf.plate_from_positions({f"A/{column}/0": IMAGE for column in (1, 2)})
@@ -129,3 +129,26 @@ def test_info_names_what_a_single_writer_left_with_its_own_cure() -> None:
     store = killed(IMAGE, PIXELS, lambda store: "/txn/" in "".join(keys_of(store)), single_writer=True)
     (message,) = (message for path, message in told(store).items() if "/txn/" in path)
     assert "recover(store, single_writer=True)" in message
+
+
+def test_info_names_a_trial_of_what_the_store_can_do_that_was_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0)
+    store = MemoryStore()
+    nf.create(store, IMAGE, version="0.5")
+    probe = f"__ngff_fn/{'0a' * 16}"
+    obstore.put(store, probe, b"1")
+    assert told(store)[probe].endswith("vacuum removes it.")
+    nf.vacuum(as_another(store))
+    assert told(store) == {}
+
+
+def test_to_look_whether_anything_is_left_takes_three_requests() -> None:
+    store = MemoryStore()
+    nf.create(store, IMAGE, version="0.5")
+    counting = Counting(store)
+    door_to_it = as_another(store, counting)
+    counting.requests.clear()
+    assert interrupted(door_to_it) == ()
+    assert len(counting.requests) == 3
