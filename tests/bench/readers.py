@@ -72,9 +72,14 @@ def followed_by_iohub(store: Path, _names: Iterable[str]) -> None:
 READERS: dict[str, Callable[[Any, Iterable[str]], None]] = {"zarr": followed_by_zarr, "iohub": followed_by_iohub}
 
 
+def is_installed(reader: str) -> bool:
+    """Whether a reader is there."""
+    return importlib.util.find_spec(reader) is not None
+
+
 def can_follow(reader: str, kind: StoreKind) -> bool:
     """Whether a reader is there, and opens such stores."""
-    return importlib.util.find_spec(reader) is not None and (reader == "zarr" or isinstance(kind, LocalKind))
+    return is_installed(reader) and (reader == "zarr" or isinstance(kind, LocalKind))
 
 
 def follows(trial: Trial, reader: str) -> Result:
