@@ -479,6 +479,7 @@ def test_a_probe_that_was_cut_off_stands_in_nobodys_way_and_is_removed_once_it_i
     (probe,) = keys_of(store)
     nf.create(at(store), an_image(), version="0.5")
     assert nf.vacuum(at(store)).removed == ()
+    assert "s ago, and is kept until it is 20 s old" in str(nf.vacuum(at(store)).kept[f"{IDENTITY}/{probe}"])
     monkeypatch.setattr(leases, "SILENCE", 0)
     assert nf.vacuum(at(store)).removed == (f"{IDENTITY}/{probe}",)
     assert nf.open_ome_zarr(at(store)).version == "0.5"

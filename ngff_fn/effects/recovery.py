@@ -37,7 +37,6 @@ from ngff_fn.records.paths import joined
 
 HELD = "a living process holds it"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
-YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
 WHOLE = "it is a whole bucket, in which there may be something else: remove it by hand"
 CREATED = "somebody may still be creating it: say older_than"
@@ -208,7 +207,7 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
     def sweep(path: str, reason: str, remove: Callable[[str], None] = files.remove) -> None:
         if not reason and age is not None:
             ages = (seconds for _, seconds in files.objects.ages(files.documents.key(path)))
-            reason = YOUNG if min(ages, default=_AGES) < age else ""
+            reason = _young(min(ages, default=_AGES), age)
         if reason:
             kept[joined(files.identity, path)] = reason
             return
@@ -221,8 +220,7 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
     for at in dict.fromkeys(("", path)):
         for key, seconds in files.objects.ages(files.documents.key(joined(at, WORKSHOP))):
             if PROBE.search(key):
-                is_young = seconds < max(leases.SILENCE, age or 0)
-                sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
+                sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), _young(seconds, max(leases.SILENCE, age or 0)))
         if (tag := unfinished(files, at)) is not None:
             reason = CREATED if age is None else "" if files.documents.key(at) else WHOLE
             sweep(at, reason, partial(remove_unfinished, files, tag=tag))
@@ -245,8 +243,9 @@ def vacuum(
         As for ``recover``. In an icechunk repository nothing is staged; chunks of commits that did not happen are
         removed by its own ``Repository.garbage_collect``.
     older_than
-        Keep what was changed within so much time (a ``timedelta``, or seconds); None: remove it whatever its age.
-        A store in memory does not know how old things are: with this, nothing of it is removed.
+        Keep what was changed within so much time: a ``timedelta``, or a number of seconds (3600 is an hour). None:
+        remove it whatever its age, but for what is left of a creation in an object store, for which this has to be
+        said. A store in memory does not know how old things are: with this, nothing of it is removed.
     dry_run
         Say what would be removed, and remove nothing.
     single_writer
@@ -356,7 +355,14 @@ def _reason(files: Files, path: str, age: float | None, needed: tuple[str, ...])
         return ""
     if not isinstance(files, Dated):
         return UNDATED
-    return YOUNG if time.time() - files.last_change(path) < age else ""
+    return _young(time.time() - files.last_change(path), age)
+
+
+def _young(seconds: float, age: float) -> str:
+    """Why what was changed so many seconds ago stays; empty where that is long enough."""
+    if seconds >= age:
+        return ""
+    return f"it was changed {max(seconds, 0):.0f} s ago, and is kept until it is {age:.10g} s old"
 
 
 def _is_empty(files: Files, removed: set[str]) -> bool:
