@@ -15,8 +15,9 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.interrupted import BEGUN, HAPPENED, interrupted
+from ngff_fn.effects.interrupted import BEGUN, CREATED, HAPPENED, interrupted
 from ngff_fn.effects.objects import Objects
+from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
 
 IMAGE = nf.image_from(np.ones((2, 8, 8), "uint8"), axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 4, 4))
@@ -129,6 +130,20 @@ def test_info_names_what_a_single_writer_left_with_its_own_cure() -> None:
     store = killed(IMAGE, PIXELS, lambda store: "/txn/" in "".join(keys_of(store)), single_writer=True)
     (message,) = (message for path, message in told(store).items() if "/txn/" in path)
     assert "recover(store, single_writer=True)" in message
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_info_and_vacuum_say_that_recover_ends_a_creation_that_has_happened(version: Version) -> None:
+    for changes in range(100):
+        store = MemoryStore()
+        with suppress(Death):
+            nf.create(as_another(store, Dying(store, changes)), IMAGE, version=version)
+        if {"zarr.json", ".zattrs"} & {*keys_of(store)}:
+            break
+    claim = "__ngff_fn/creating"
+    assert told(store)[claim] == kept(store)[claim] == CREATED
+    nf.recover(as_another(store))
+    assert told(store) == kept(store) == {}
 
 
 def test_info_names_a_trial_of_what_the_store_can_do_that_was_cut_off(

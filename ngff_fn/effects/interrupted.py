@@ -17,6 +17,9 @@ from ngff_fn.effects.stores import Files
 from ngff_fn.errors import Problem
 from ngff_fn.records.paths import joined
 
+CREATING = f"{WORKSHOP}/creating"
+"""What a creator in an object store has there until he has ended."""
+
 _HAPPENED = "a commit has happened and is not carried out: other programs see none or a part of it."
 HAPPENED = f"{_HAPPENED} Run recover."
 _HAPPENED_ALONE = f"{_HAPPENED} Run recover(store, single_writer=True), while nobody else writes."
@@ -25,6 +28,7 @@ _STAGED = "something is staged, by a writer that is at work or one that died. va
 _UNNEEDED = "something is staged that no commit needs any more. vacuum removes it."
 _DRAFT = "a writer is replacing a document, or died when he did. vacuum removes it."
 _DRAFT_ALONE = "a single writer is replacing a document, or died when he did. The next one removes it."
+CREATED = "a creation has happened and was not ended: other programs may find no group. Run recover."
 _FOREIGN = "another program wrote it while a commit replaced it. Look at it, then remove it."
 _PROBE = "a writer tries what the store can do, or died when he did. vacuum removes it."
 
@@ -72,7 +76,11 @@ def _in_objects(files: ObjectFiles, path: str) -> Iterator[tuple[str, str]]:
         yield from _each_in(files, RECORDS, _HAPPENED_ALONE)
         yield from ((joined(files.identity, at), why or _UNNEEDED) for at, why in of_commits(files.documents))
     for at in dict.fromkeys((WORKSHOP, joined(path, WORKSHOP))):
-        yield from (each for each in _each_in(files, at, _PROBE) if PROBE.search(each[0]))
+        for location, _ in _each_in(files, at, ""):
+            if PROBE.search(location):
+                yield location, _PROBE
+            elif location.endswith(f"/{CREATING}"):
+                yield location, CREATED
 
 
 def _each_in(files: Files, folder: str, message: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from attrs import frozen
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
-from ngff_fn.effects.interrupted import of_commits
+from ngff_fn.effects.interrupted import CREATED, CREATING, of_commits
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
@@ -39,7 +39,7 @@ HELD = "a living process holds it"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
 UNDATED = "this store does not say how old it is"
 WHOLE = "it is a whole bucket, in which there may be something else: remove it by hand"
-CREATED = "somebody may still be creating it: say older_than"
+CLAIMED = "somebody may still be creating it: say older_than"
 _NOTHING = FrozenMap()
 _AGES = 1e15  # seconds
 
@@ -222,8 +222,10 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
             if PROBE.search(key):
                 sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), _young(seconds, max(leases.SILENCE, age or 0)))
         if (tag := unfinished(files, at)) is not None:
-            reason = CREATED if age is None else "" if files.documents.key(at) else WHOLE
+            reason = CLAIMED if age is None else "" if files.documents.key(at) else WHOLE
             sweep(at, reason, partial(remove_unfinished, files, tag=tag))
+        elif files.signature(joined(at, CREATING)) is not None:
+            sweep(joined(at, CREATING), CREATED)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
