@@ -294,7 +294,7 @@ def test_what_others_have_put_beside_what_a_creator_has_left_stays(
         obstore.put(store, key, data)
     nf.vacuum(at(store, "a.zarr"), older_than=0)
     assert contents(store) == others
-    with pytest.raises(nf.StoreExistsError, match="move it away"):
+    with pytest.raises(nf.StoreExistsError, match="overwrite=True"):
         nf.create(at(store, "a.zarr"), an_image(), version="0.4")
 
 
@@ -307,6 +307,32 @@ def test_a_claim_that_does_not_say_what_was_made_removes_nothing(claim: bytes) -
     with pytest.raises(nf.StoreError, match="does not say what was made"):
         nf.vacuum(at(store, "a.zarr"), older_than=0)
     assert contents(store) == others
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "a"])
+def test_where_a_creator_died_who_opens_it_is_told_so_and_how_it_is_created_again(
+    mode: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    for changes in (1, 2, 5, 60):
+        store = MemoryStore()
+        with pytest.raises(Death):
+            nf.create(Address(files=ObjectFiles(Dying(store, changes), "a.zarr"), path=""), an_image(), version="0.5")
+        with pytest.raises(
+            nf.StoreNotFoundError, match=r"its creator died .* vacuum\(store, older_than=3600\)\. Then create it"
+        ):
+            nf.open_ome_zarr(at(store, "a.zarr"), mode=mode)
+        nf.vacuum(at(store, "a.zarr"), older_than=0)
+        nf.create(at(store, "a.zarr"), an_image(), version="0.5")
+        assert nf.open_ome_zarr(at(store, "a.zarr"), mode=mode).version == "0.5"
+
+
+def test_where_a_creator_died_in_a_whole_bucket_it_is_to_be_removed_by_hand() -> None:
+    store = MemoryStore()
+    with pytest.raises(Death):
+        nf.create(door(Dying(store, 5)), an_image(), version="0.5")
+    with pytest.raises(nf.StoreNotFoundError, match=r"its creator died .* by hand"):
+        nf.open_ome_zarr(door(Objects(store, IDENTITY)))
 
 
 def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(
@@ -482,6 +508,7 @@ def test_a_probe_that_was_cut_off_stands_in_nobodys_way_and_is_removed_once_it_i
     (probe,) = keys_of(store)
     nf.create(at(store), an_image(), version="0.5")
     assert nf.vacuum(at(store)).removed == ()
+    assert "s ago, and is kept until it is 20 s old" in str(nf.vacuum(at(store)).kept[f"{IDENTITY}/{probe}"])
     monkeypatch.setattr(leases, "SILENCE", 0)
     assert nf.vacuum(at(store)).removed == (f"{IDENTITY}/{probe}",)
     assert nf.open_ome_zarr(at(store)).version == "0.5"

@@ -206,11 +206,14 @@ class FencedDocuments:
         with ThreadPoolExecutor(self.objects.at_once) as pool:
             return list(pool.map(act, changes))
 
+    def records(self) -> list[Fences]:
+        """The commits that are under way, or were interrupted, whether or not they have happened."""
+        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.objects.keys(self.key(FENCED)))
+        return [found[0] for name in sorted(names) if (found := self._record(name)) is not None]
+
     def committed(self) -> list[Fences]:
         """The commits with pixels or nodes that have happened and are being carried out."""
-        names = (key.rpartition("/")[2].removesuffix(".json") for key in self.objects.keys(self.key(FENCED)))
-        records = [found[0] for name in sorted(names) if (found := self._record(name)) is not None]
-        return [record for record in records if record.steps]
+        return [record for record in self.records() if record.steps]
 
     # --- with pixels or nodes
 

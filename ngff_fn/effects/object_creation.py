@@ -16,7 +16,7 @@ from ngff_fn.effects.carry import beside
 from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.read import exists
-from ngff_fn.effects.record import WORKSHOP, node_path
+from ngff_fn.effects.record import CREATING, WORKSHOP, node_path
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import happened
@@ -24,7 +24,6 @@ from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
 from ngff_fn.plan.operations import CreateNode
 from ngff_fn.records.paths import joined
 
-_CLAIM = f"{WORKSHOP}/creating"
 _ROOTS = ("zarr.json", ".zattrs", ".zgroup")
 
 PROBE = re.compile(rf"(?:^|/){WORKSHOP}/[0-9a-f]{{32}}\Z")
@@ -42,7 +41,7 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     address, where = work.address, joined(files.identity, work.address.path)
     if not files.is_alone:
         files.objects.require_conditions(files.documents.key(joined(address.path, WORKSHOP)))
-    claim = _Claim(files, joined(address.path, _CLAIM), _names_of(work))
+    claim = _Claim(files, joined(address.path, CREATING), _names_of(work))
     if not claim.is_got:
         raise StoreExistsError(Problem(where, "another writer creates it just now. Take another name, or wait."))
     if not files.is_alone and _others(files, address.path) != [files.documents.key(claim.path)]:
@@ -206,7 +205,7 @@ def _others(files: ObjectFiles, path: str) -> list[str]:
 
 def unfinished(files: ObjectFiles, path: str) -> str | None:
     """The tag of the claim of one who creates a store and has not come to his moment: perhaps he never will."""
-    found = files.objects.get(files.documents.key(joined(path, _CLAIM)))
+    found = files.objects.get(files.documents.key(joined(path, CREATING)))
     return None if found is None or _roots_in(files, path) else found.tag
 
 
@@ -226,7 +225,7 @@ def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
     StoreError
         Where another writer was faster.
     """
-    at = joined(path, _CLAIM)
+    at = joined(path, CREATING)
     claim = _Claim(files, at, _names_in(files, at), tag)
     if claim.is_got and _roots_in(files, path):
         return
@@ -252,7 +251,7 @@ def _remove(files: ObjectFiles, path: str, claim: _Claim) -> None:
 
 def end_creation(files: ObjectFiles, path: str) -> bool:
     """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
-    if files.signature(joined(path, _CLAIM)) is None:
+    if files.signature(joined(path, CREATING)) is None:
         return False
     there = _roots_in(files, path)
     if not there:  # it has not happened, and nobody knows whether it will
@@ -260,5 +259,5 @@ def end_creation(files: ObjectFiles, path: str) -> bool:
     if there == [".zattrs"]:
         for name, text in codecs.bare_group("0.4").items():
             files.put_new(joined(path, name), text)
-    files.remove(joined(path, _CLAIM))
+    files.remove(joined(path, CREATING))
     return True

@@ -13,6 +13,7 @@ from ngff_fn import codecs
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.witness import Witness, consistently, with_records
@@ -210,6 +211,8 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         if {"refs", "snapshots"} <= dict(names).keys() or {"repo", "snapshots"} <= dict(names).keys():
             message = "this is an icechunk repository. Open it with icechunk, and hand in the icechunk.Repository."
             raise StoreNotFoundError(Problem(_where(address), message))
+        if isinstance(address.files, ObjectFiles):
+            _refuse_unfinished(address.files, address)
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
         inner = (joined(address.path, name) for name, is_directory in names if is_directory)
         groups = [path for path in inner if any(witness.read(joined(path, key)) for key in ("zarr.json", ".zgroup"))]
@@ -219,6 +222,18 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
     if _where(address).startswith(("http://", "https://")):
         message = "there is no such store, or no right to read it. See whether the URL is the right one."
     raise StoreNotFoundError(Problem(_where(address), message))
+
+
+def _refuse_unfinished(files: ObjectFiles, address: Address) -> None:
+    """Of what its creator makes where it will be, the root comes last."""
+    from ngff_fn.effects.object_creation import unfinished  # which reads
+
+    if unfinished(files, address.path) is None:
+        return
+    message = "it is being created, or its creator died before it was there. When nobody creates it any more, remove"
+    is_bucket = not files.documents.key(address.path)
+    cure = "by hand, as it is a whole bucket" if is_bucket else "with vacuum(store, older_than=3600)"
+    raise StoreNotFoundError(Problem(_where(address), f"{message} what is left {cure}. Then create it again."))
 
 
 _MEANT = {"hcs": "plate", "bf2raw": "bf2raw"}

@@ -17,6 +17,8 @@ from ngff_fn.records.paths import joined
 WORKSHOP = "__ngff_fn"
 STAGE = f"{WORKSHOP}/stage"
 RECORDS = f"{WORKSHOP}/txn"
+CREATING = f"{WORKSHOP}/creating"
+"""Who creates a store among objects claims its place."""
 FOREIGN = f"{WORKSHOP}/foreign"
 """What other programs wrote between our comparing and our writing: it is theirs, and stays until they remove it."""
 DRAFT = f"{WORKSHOP}.draft"

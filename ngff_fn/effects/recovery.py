@@ -13,10 +13,11 @@ from attrs import frozen
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
 from ngff_fn.effects.fenced import FENCED
+from ngff_fn.effects.interrupted import CREATED, of_commits
 from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
+from ngff_fn.effects.record import CREATING, DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
@@ -35,12 +36,10 @@ from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.paths import joined
 
 HELD = "a living process holds it"
-BEGUN = "a commit that has not happened is making it, or was: recover() waits, and removes it if nobody goes on"
 NEEDED = "a commit that has happened needs it, and recover() or the next commit carries that out"
-YOUNG = "it was changed within the time that older_than says"
 UNDATED = "this store does not say how old it is"
 WHOLE = "it is a whole bucket, in which there may be something else: remove it by hand"
-CREATED = "somebody may still be creating it: say older_than"
+CLAIMED = "somebody may still be creating it: say older_than"
 _NOTHING = FrozenMap()
 _AGES = 1e15  # seconds
 
@@ -176,13 +175,20 @@ def _of_objects(files: ObjectFiles, path: str) -> Recovered:
         (Problem(joined(files.identity, at), cure) for at in places if unfinished(files, at) is not None), StoreError
     )
     created = [joined(files.identity, at, WORKSHOP) for at in places if end_creation(files, at)]
+    before = files.documents.stages()
     ended = files.documents.sweep(wait=conditional.OLD)
+    stages = files.documents.stages()
     done = tuple(RolledForward(name=name, steps=count) for name, count in ended.items() if count)
     removed = [
         *created,
         *(joined(files.identity, FENCED, f"{name}.json") for name, count in ended.items() if not count),
+        *(
+            joined(files.identity, stage)
+            for stage in sorted(before.keys() - stages)
+            if stage.rpartition("/")[2] in ended
+        ),
     ]
-    for stage, record in files.documents.stages().items():
+    for stage, record in stages.items():
         if record is None:
             files.remove(stage)
             removed.append(joined(files.identity, stage))
@@ -191,7 +197,7 @@ def _of_objects(files: ObjectFiles, path: str) -> Recovered:
 
 def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_run: bool) -> Vacuumed:
     """Stages that no record names (a commit writes its record before it stages anything), probes that were cut off, and
-    a creation that is as old as was said: nobody can know whether its creator lives.
+    a creation that is as old as was said: nobody can know whether its creator lives. Records are for ``recover``.
     """
     files.require_writable()
     files.refuse_interrupted()
@@ -199,9 +205,9 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
     kept: dict[str, str] = {}
 
     def sweep(path: str, reason: str, remove: Callable[[str], None] = files.remove) -> None:
-        ages = [seconds for _, seconds in files.objects.ages(files.documents.key(path))]
-        if not reason and age is not None and min(ages, default=_AGES) < age:
-            reason = YOUNG
+        if not reason and age is not None:
+            ages = (seconds for _, seconds in files.objects.ages(files.documents.key(path)))
+            reason = _young(min(ages, default=_AGES), age)
         if reason:
             kept[joined(files.identity, path)] = reason
             return
@@ -209,16 +215,17 @@ def _vacuumed_objects(files: ObjectFiles, path: str, age: float | None, *, dry_r
             remove(path)
         removed.append(joined(files.identity, path))
 
-    for stage, record in files.documents.stages().items():
-        sweep(stage, "" if record is None else NEEDED if record.state == "commit" else BEGUN)
+    for at, why in of_commits(files.documents):
+        sweep(at, why)
     for at in dict.fromkeys(("", path)):
         for key, seconds in files.objects.ages(files.documents.key(joined(at, WORKSHOP))):
             if PROBE.search(key):
-                is_young = seconds < max(leases.SILENCE, age or 0)
-                sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), YOUNG if is_young else "")
+                sweep(joined(at, WORKSHOP, key.rpartition("/")[2]), _young(seconds, max(leases.SILENCE, age or 0)))
         if (tag := unfinished(files, at)) is not None:
-            reason = CREATED if age is None else "" if files.documents.key(at) else WHOLE
+            reason = CLAIMED if age is None else "" if files.documents.key(at) else WHOLE
             sweep(at, reason, partial(remove_unfinished, files, tag=tag))
+        elif files.signature(joined(at, CREATING)) is not None:
+            sweep(joined(at, CREATING), CREATED)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
 
 
@@ -238,8 +245,9 @@ def vacuum(
         As for ``recover``. In an icechunk repository nothing is staged; chunks of commits that did not happen are
         removed by its own ``Repository.garbage_collect``.
     older_than
-        Keep what was changed within so much time (a ``timedelta``, or seconds); None: remove it whatever its age.
-        A store in memory does not know how old things are: with this, nothing of it is removed.
+        Keep what was changed within so much time: a ``timedelta``, or a number of seconds (3600 is an hour). None:
+        remove it whatever its age, but for what is left of a creation in an object store, for which this has to be
+        said. A store in memory does not know how old things are: with this, nothing of it is removed.
     dry_run
         Say what would be removed, and remove nothing.
     single_writer
@@ -349,7 +357,14 @@ def _reason(files: Files, path: str, age: float | None, needed: tuple[str, ...])
         return ""
     if not isinstance(files, Dated):
         return UNDATED
-    return YOUNG if time.time() - files.last_change(path) < age else ""
+    return _young(time.time() - files.last_change(path), age)
+
+
+def _young(seconds: float, age: float) -> str:
+    """Why what was changed so many seconds ago stays; empty where that is long enough."""
+    if seconds >= age:
+        return ""
+    return f"it was changed {max(seconds, 0):.0f} s ago, and is kept until it is {age:.10g} s old"
 
 
 def _is_empty(files: Files, removed: set[str]) -> bool:

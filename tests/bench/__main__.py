@@ -2,7 +2,8 @@
 
 dies: the writer, after each of its changes; dies again: the next writer as well; lost: a power cut, which loses what
 was not flushed, or in an object store any of the requests that were under way; overtaken: where there are no locks, the
-writer stands still while another one commits; zarr, iohub: they follow the metadata.
+writer stands still while another one commits; zarr, iohub: they follow the metadata (iohub in directories only). The
+sample takes about 12 minutes on two cores, --all an hour or two; what is interrupted says what was found so far.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.bench.commits import SORTS, Commit, commits
 from tests.bench.crash import Result, dies, dies_again, loses_power
 from tests.bench.judge import Refused, Trial, trial_or_refusal
 from tests.bench.overtaken import can_be_overtaken, overtaken
-from tests.bench.readers import READERS, can_follow, follows
+from tests.bench.readers import READERS, can_follow, follows, is_installed
 from tests.bench.runs import EVERYTHING, SAMPLE, Most, kinds_in
 from tests.bench.schedules import Outcome, Stage, scheduled, stages
 from tests.bench.stores import StoreKind
@@ -112,10 +113,14 @@ def _table(chosen: Callable[[Commit], bool], stores: Sequence[str], most: Most) 
     """How many bad states there are."""
     _say("commit", "version", "store", *COLUMNS)
     rows: list[Row] = []
-    for commit in filter(chosen, commits()):
-        with _folder() as folder:
-            kinds = kinds_in(folder)
-            rows += [_row(commit, kinds[name], folder, most) for name in kinds if name in stores or not stores]
+    try:
+        for commit in filter(chosen, commits()):
+            with _folder() as folder:
+                taken = [kind for name, kind in kinds_in(folder).items() if name in stores or not stores]
+                rows.extend(_row(commit, kind, folder, most) for kind in taken)  # each as it comes
+    except KeyboardInterrupt:
+        _sums(rows)
+        raise
     _sums(rows)
     return sum(row.bad for row in rows)
 
@@ -145,6 +150,9 @@ def _sums(rows: list[Row]) -> None:
         names = sorted({row.commit.name for row in rows if not row.kind.is_promised})
         text = "taken with single_writer=True only, and then not one step across crashes (in brackets: what is no step)"
         _say(f"{text}: {', '.join(names)}", widths=(0,))
+    for reader in READERS:
+        if not is_installed(reader):
+            _say(f"{reader} is not installed, so its column has – only: pip install 'ngff-fn[peers]'", widths=(0,))
 
 
 def _sum(rows: list[Row]) -> str:
@@ -197,9 +205,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.seed is not None:
         return int(_again(options.seed) > 0)
+    names = list(dict.fromkeys(commit.name for commit in commits()))
+    if unknown := [name for name in options.names if name not in names]:
+        there_are = ", ".join(map(repr, names))
+        parser.error(f"no commit is called {', '.join(map(repr, unknown))}. Give one of {there_are}.")
     most = EVERYTHING if options.all else SAMPLE
-    bad = _table(lambda commit: not options.names or commit.name in options.names, options.store, most)
-    bad += _schedules(most.schedules if options.schedules is None else options.schedules)
+    try:
+        bad = _table(lambda commit: not options.names or commit.name in options.names, options.store, most)
+        bad += _schedules(most.schedules if options.schedules is None else options.schedules)
+    except KeyboardInterrupt:
+        sys.stdout.write("interrupted: what is above was tried, and no more\n")
+        return 130  # as shells say it
     return int(bad > 0)
 
 

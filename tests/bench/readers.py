@@ -73,6 +73,11 @@ def followed_by_iohub(store: Path, _names: Iterable[str]) -> None:
 READERS: dict[str, Callable[[Any, Iterable[str]], None]] = {"zarr": followed_by_zarr, "iohub": followed_by_iohub}
 
 
+def is_installed(reader: str) -> bool:
+    """Whether a reader is there."""
+    return importlib.util.find_spec(reader) is not None
+
+
 def can_follow(reader: str, trial: Trial) -> bool:
     """Whether a reader is there, opens such stores, and is promised to find each reference whole.
 
@@ -80,7 +85,7 @@ def can_follow(reader: str, trial: Trial) -> bool:
     """
     if isinstance(trial.kind, S3Kind) and trial.commit.sort == "replacement":
         return False
-    return importlib.util.find_spec(reader) is not None and (reader == "zarr" or isinstance(trial.kind, LocalKind))
+    return is_installed(reader) and (reader == "zarr" or isinstance(trial.kind, LocalKind))
 
 
 def follows(trial: Trial, reader: str) -> Result:
