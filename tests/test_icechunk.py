@@ -560,6 +560,48 @@ def test_the_path_of_a_local_repository_is_refused_with_the_cure(quick_path: Pat
         nf.open_ome_zarr(quick_path / "repository")
 
 
+CREATORS: dict[str, Callable[[Path], Any]] = {
+    "create": lambda path: nf.create(path, small_image(), version="0.5"),
+    "overwrite": lambda path: nf.create(path, small_image(), version="0.5", overwrite=True),
+    "without checks": lambda path: nf.create(
+        path, small_image(), version="0.5", overwrite=True, disable_path_checking=True
+    ),
+    "another version": lambda path: nf.create(path, small_image(), version="0.4", overwrite=True),
+    **{
+        f"mode {mode}": lambda path, mode=mode: nf.open_ome_zarr(  # type: ignore[misc]
+            path, layout="fov", mode=mode, axes="yx", disable_path_checking=True
+        )
+        for mode in ("w", "w-", "a")
+    },
+}
+
+
+@pytest.mark.parametrize("creator", CREATORS)
+@pytest.mark.parametrize("below", ["", "snapshots", "image.zarr", "refs/image.ozx"])
+def test_nothing_is_created_by_path_where_a_repository_is(creator: str, below: str, quick_path: Path) -> None:
+    made = local(quick_path / "repository.zarr")
+    nf.create(made, small_image(), version="0.5")
+    before = files_below(quick_path)
+    with pytest.raises(nf.StoreExistsError, match=r"repository.zarr: this is an icechunk repository.*hand in the"):
+        CREATORS[creator](quick_path / "repository.zarr" / below)
+    assert files_below(quick_path) == before
+
+
+def test_a_plan_of_a_new_store_does_not_replace_a_repository_that_was_made_since(quick_path: Path) -> None:
+    path = quick_path / "cells.zarr"
+    empty = nf.open_ome_zarr(path, layout="fov", mode="w", axes="yx", version="0.5")
+    nf.create(local(path), small_image(), version="0.5")
+    before = files_below(quick_path)
+    with pytest.raises(nf.StoreExistsError, match="this is an icechunk repository"):
+        nf.commit(path, nf.diff(empty, empty.root))
+    assert files_below(quick_path) == before
+
+
+def test_folders_that_are_called_as_those_of_a_repository_are_folders(quick_path: Path) -> None:
+    for name in ("refs", "snapshots", "repo"):
+        nf.create(quick_path / name / "image.zarr", small_image(), version="0.5")
+
+
 def test_images_go_from_a_repository_to_a_directory_and_back(repository: Any, quick_path: Path) -> None:
     nf.create(quick_path / "a.zarr", nf.open_ome_zarr(repository).root, version="0.4")
     other = new("memory", quick_path)

@@ -20,7 +20,8 @@ from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_do
 from ngff_fn.effects.object_creation import create_in_place
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
-from ngff_fn.effects.read import check_replaceable, read_snapshot
+from ngff_fn.effects.read import read_snapshot
+from ngff_fn.effects.replacing import check_replaceable, refuse_repository
 from ngff_fn.effects.repository_commit import commit_to_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.staging import Work
@@ -237,6 +238,7 @@ def create(
     (4, 5)
     """
     address = address_of(store, is_group=True, version=version)
+    refuse_repository(address)
     if overwrite:
         check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")
