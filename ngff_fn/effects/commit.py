@@ -226,8 +226,8 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well; a ``.zip`` that holds a Zarr
-        hierarchy needs no leave.
+        Whether what holds no Zarr hierarchy may be replaced as well, and what is at a path without ``.zarr`` or
+        ``.ozx`` in it; an archive that holds one at its root needs no leave, whatever it is called.
     options
         As for ``commit``.
 

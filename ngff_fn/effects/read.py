@@ -74,8 +74,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         T,
         C, Z, Y, X), and ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     disable_path_checking
-        Whether mode ``w`` may replace what is at a path without ``.zarr`` or ``.ozx`` in it; a ``.zip`` that holds a
-        Zarr hierarchy needs no leave.
+        Whether mode ``w`` may replace what holds no Zarr hierarchy, and what is at a path without ``.zarr`` or
+        ``.ozx`` in it; an archive that holds one at its root needs no leave, whatever it is called.
     select
         A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
         ``"B/1"``; the others are ``Unread``.
@@ -106,12 +106,11 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     if mode in ("r", "r+"):
         return read_snapshot(address, mode, layout, pattern)
     refuse_repository(address)
-    there = exists(address)
-    if mode == "a" and there:
-        return read_snapshot(address, "r+", layout, pattern)
     if mode == "w":
         check_replaceable(address, disabled=disable_path_checking)
-    elif there:
+    elif exists(address):
+        if mode == "a":
+            return read_snapshot(address, "r+", layout, pattern)
         message = "something is there already. Open it with mode='r+', or replace it with mode='w'."
         raise StoreExistsError(Problem(_where(address), message))
     address = address_of(store_path, is_group=True, version=version)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from functools import partial
 
+from ngff_fn.effects.exclusive import LOCK_FILE
 from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.record import WORKSHOP
 from ngff_fn.effects.repositories import A_REPOSITORY, is_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.zip_files import ZipFiles
-from ngff_fn.errors import InvalidValueError, Problem, StoreExistsError
+from ngff_fn.errors import InvalidValueError, Problem, StoreError, StoreExistsError
 from ngff_fn.records.paths import joined
+from ngff_fn.records.snapshot import NODE_DOCUMENTS
 
 
 def refuse_repository(address: Address) -> None:
@@ -44,19 +47,43 @@ def _beginning(directory: str, key: str) -> bytes | None:
 
 
 def check_replaceable(address: Address, *, disabled: bool) -> None:
-    """Refuse to replace what is at a path that does not look like an OME-Zarr store."""
-    place = joined(address.files.identity, address.path)
-    is_kept = isinstance(address.files, RepositoryFiles)  # in the history, whatever replaces it
-    if disabled or is_kept or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
+    """Refuse to replace what may be something else than a Zarr store, by its path or by what is in it.
+
+    Raises
+    ------
+    InvalidValueError
+        Where the path is not that of a store, or no document of Zarr is there.
+    StoreError
+        Where an archive cannot be read, so that nobody knows what it holds.
+    """
+    files, path, place = address.files, address.path, joined(address.files.identity, address.path)
+    is_kept = isinstance(files, RepositoryFiles)  # in the history, whatever replaces it
+    if disabled or is_kept or place.startswith(("memory:", "objects:")):  # in memory: no path could be another one
         return
-    if isinstance(address.files, ZipFiles) and not address.path and _holds_nothing_else(address.files):
-        return
-    if place.startswith("objects:"):  # in memory, as above: there is no path that could be given another name
-        return
-    message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
-    raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
+    is_archive = isinstance(files, ZipFiles) and not path
+    if not is_archive and ".zarr" not in place and ".ozx" not in place:
+        message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
+        raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
+    if isinstance(files, LocalFiles | ZipFiles) and _holds_something_else(files, path):
+        message = "it holds no Zarr hierarchy, so it is something else that would be replaced."
+        raise InvalidValueError(Problem(place, f"{message} Take another name, or say disable_path_checking=True."))
 
 
-def _holds_nothing_else(archive: ZipFiles) -> bool:
-    """Whether an archive, which may be called as any other is, holds a hierarchy, or is not there yet."""
-    return not archive.is_there() or any(archive.exists(name) for name in ("zarr.json", ".zgroup"))
+def _holds_something_else(files: LocalFiles | ZipFiles, path: str) -> bool:
+    """Whether something is there, and no document of Zarr.
+
+    A directory that has lost its own has some right below; an archive may well hold a hierarchy among other things.
+    """
+    is_archive = isinstance(files, ZipFiles) and not path
+    try:
+        names = dict(files.names(path))
+    except StoreError as error:
+        if not is_archive:
+            raise
+        cure = "To replace it, whatever it holds, say disable_path_checking=True."
+        raise StoreError(*error.problems, Problem(files.identity, cure)) from error
+    if not names.keys() - {WORKSHOP, LOCK_FILE}:  # nothing, or what a commit of ours that was interrupted has left
+        return False
+    inner = [] if is_archive else [name for name, is_directory in names.items() if is_directory]
+    nodes = [path, *(joined(path, name) for name in inner)]
+    return not any(files.exists(joined(node, key)) for node in nodes for key in NODE_DOCUMENTS)
