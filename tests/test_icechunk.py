@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import operator
 import pickle
+import platform
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -479,6 +481,80 @@ def test_a_writer_that_is_killed_leaves_before_or_after(
         assert nf.evaluate(root, 0)[0].tolist() == [count % 256] * 8
         assert counted(nf.update(local(path), count_up).snapshot.root) == counted(root) + 1
     record_property("kills of writers of an icechunk repository, each before or after", kills)
+
+
+@pytest.fixture
+def temporary(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory for temporary files, here and in processes that are started."""
+    folder = quick_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+CUT_OFF = """
+import os, sys
+import numpy as np, zarr
+import ngff_fn as nf
+from tests.icechunk_writers import local
+
+class Slow:
+    shape, dtype = (8, 8), np.dtype("uint8")
+    def __getitem__(self, region):
+        print("reached", flush=True)
+        sys.stdin.read()
+
+nf.create(local(sys.argv[1]), nf.image_from(Slow(), axes="yx"), version="0.5")
+"""
+
+
+def staging(path: Path) -> subprocess.Popen[bytes]:
+    """A process in the middle of a commit."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", CUT_OFF, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert writer.stdout is not None
+    while b"reached" not in writer.stdout.readline():
+        assert writer.poll() is None
+    return writer
+
+
+def test_a_commit_leaves_no_temporary_files(temporary: Path, quick_path: Path) -> None:
+    nf.create(local(quick_path / "repository"), small_image(), version="0.5")
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_next_commit_removes_the_temporary_files_of_one_that_was_killed(temporary: Path, quick_path: Path) -> None:
+    with staging(quick_path / "one") as writer:
+        writer.kill()
+    assert len(list(temporary.iterdir())) == 1
+    nf.create(local(quick_path / "another"), small_image(), version="0.5")
+    assert list(temporary.iterdir()) == []
+
+
+def test_temporary_files_of_a_living_process_are_left_alone(temporary: Path, quick_path: Path) -> None:
+    with staging(quick_path / "one") as writer:
+        before = files_below(temporary)
+        assert before
+        nf.create(local(quick_path / "another"), small_image(), version="0.5")
+        assert files_below(temporary) == before
+        writer.kill()
+
+
+def test_temporary_files_of_others_are_left_alone(temporary: Path, quick_path: Path) -> None:
+    (temporary / "ngff_fn-elsewhere-0").mkdir()  # of another machine
+    (temporary / f"ngff_fn-{platform.node()}-file").touch()
+    (quick_path / "kept").mkdir()
+    (temporary / f"ngff_fn-{platform.node()}-link").symlink_to(quick_path / "kept")
+    before = sorted(temporary.iterdir())
+    nf.create(local(quick_path / "repository"), small_image(), version="0.5")
+    assert sorted(temporary.iterdir()) == before
+    assert (quick_path / "kept").is_dir()
 
 
 # --- doors
