@@ -242,6 +242,36 @@ def test_a_unit_that_is_not_whole_is_not_copied_as_bytes(
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
+# -- mended ------------------------------------------------------------------------------------------------------------
+
+FAULTS: dict[str, Callable[[bytes], bytes]] = {"empty": lambda _: b"", "noise": lambda data: bytes([9] * len(data))}
+
+
+@pytest.mark.parametrize("damage", FAULTS)
+@pytest.mark.parametrize(("version", "encoding"), [("0.4", "blosc"), ("0.5", "blosc"), ("0.5", "shards")])
+def test_the_region_that_is_to_be_written_again_is_said_and_mends_it(
+    encoding: str, damage: str, version: str, tmp_path: Path
+) -> None:
+    store = image_at(tmp_path / "image.zarr", version, encoding)
+    file = chunk_files(store / "0")[-1]
+    file.write_bytes(FAULTS[damage](file.read_bytes()))
+    expected = {"blosc": "1:2, 4:8, 4:8", "shards": "1:2, 0:8, 0:8"}[encoding]
+    with pytest.raises(nf.StoreError, match=rf"write its region again\. That is array\[{expected}\]"):
+        nf.to_numpy(store, "0")
+    region = tuple(tuple(map(int, part.split(":"))) for part in expected.split(", "))
+    data = DATA[tuple(slice(*bounds) for bounds in region)]
+    nf.update(store, c.set_region("0", region, data))
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), DATA)
+
+
+def test_who_copies_bytes_and_who_looks_for_them_say_the_region_too(tmp_path: Path) -> None:
+    store = image_at(tmp_path / "image.zarr", "0.5")
+    chunk_files(store / "0")[-1].write_bytes(b"")
+    assert nf.torn_files(store)[0].message.endswith("That is array[1:2, 4:8, 4:8].")
+    with pytest.raises(nf.StoreError, match=r"That is array\[1:2, 4:8, 4:8\]"):
+        nf.update(store, c.remove_channel("DAPI"))
+
+
 # -- looked for --------------------------------------------------------------------------------------------------------
 
 

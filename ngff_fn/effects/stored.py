@@ -21,7 +21,7 @@ from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.threads import WORKERS, for_each, results_of
-from ngff_fn.effects.torn import TornError
+from ngff_fn.effects.torn import CURE, TornError, with_region
 from ngff_fn.effects.units import places, unit_region, units
 from ngff_fn.effects.witness import Witness
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
@@ -294,11 +294,9 @@ def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exce
                 _read(opened, array, part)
         except Exception as fault:  # noqa: BLE001 — whatever a codec raises
             refusal = refusal_in(fault)
-            if isinstance(refusal, TornError):
-                problems += refusal.problems
-                continue
-            message = f"it cannot be decoded ({_said(fault)}). Restore it from a copy, or write its region again."
-            problems.append(Problem(joined(opened.home, opened.key(index)), message))
+            problem = Problem(joined(opened.home, opened.key(index)), f"it cannot be decoded ({_said(fault)}). {CURE}")
+            found = refusal.problems if isinstance(refusal, TornError) else (problem,)
+            problems += [with_region(each, unit_region(opened.grid, index)) for each in found]
     where = joined(opened.home, opened.path)
     return StoreError(*problems or [Problem(where, f"{region} cannot be read ({_said(error)}). Try again.")])
 

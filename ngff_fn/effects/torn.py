@@ -15,7 +15,7 @@ from operator import floordiv
 from typing import TypeAlias
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ngff_fn.effects.chunks import crc32c
@@ -23,6 +23,7 @@ from ngff_fn.errors import Problem, StoreError
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
+from ngff_fn.records.regions import Region, as_slices
 
 Read: TypeAlias = Callable[[int, int | None], bytes | None]
 """Gives a part of one file, as ``Files.read`` does; None where there is no file."""
@@ -163,10 +164,17 @@ class TornError(StoreError):
     """A write unit is not whole; there may be others."""
 
 
+CURE = "Restore it from a copy, or write its region again."
+
+
 def torn(where: str, key: str, what: str) -> Problem:
     """A write unit that is not whole."""
-    message = f"it is no whole chunk or shard ({what}). Restore it from a copy, or write its region again."
-    return Problem(joined(where, key), message)
+    return Problem(joined(where, key), f"it is no whole chunk or shard ({what}). {CURE}")
+
+
+def with_region(problem: Problem, region: Region) -> Problem:
+    """What is wrong with a write unit, and its region: only where all of it is written the unit is not read."""
+    return evolve(problem, message=f"{problem.message} That is array[{as_slices(region)}].")
 
 
 def refuse_torn(where: str, key: str, form: Form, read: Read) -> None:
