@@ -242,6 +242,25 @@ def test_a_unit_that_is_not_whole_is_not_copied_as_bytes(
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
 
 
+def test_a_chunk_that_a_crop_keeps_in_its_place_stays_as_it_is(tmp_path: Path) -> None:
+    store = image_at(tmp_path / "image.zarr", "0.5")
+    file = chunk_files(store / "0")[0]
+    file.write_bytes(b"")
+    nf.update(store, c.crop(x=(0, 4)))
+    assert file.read_bytes() == b""
+
+
+def test_a_checksum_in_each_chunk_shows_a_byte_that_has_flipped(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    nf.create(store, nf.image_from(DATA, axes="cyx", codecs=["bytes", "blosc", "crc32c"]), version="0.5")
+    file = chunk_files(store / "0")[0]
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(nf.StoreError, match=r"cannot be decoded|no whole chunk"):
+            nf.to_numpy(store, "0")
+
+
 # -- mended ------------------------------------------------------------------------------------------------------------
 
 FAULTS: dict[str, Callable[[bytes], bytes]] = {"empty": lambda _: b"", "noise": lambda data: bytes([9] * len(data))}
