@@ -179,6 +179,14 @@ def test_a_shard_in_which_some_chunks_are_fill_value_is_whole(tmp_path: Path) ->
         np.testing.assert_array_equal(nf.open_array(path)[...], expected)
 
 
+def test_zeros_in_the_place_of_a_chunk_are_called_a_damaged_header(quick_path: Path) -> None:
+    path = CASES["v2 blosc"](quick_path / "array.zarr")
+    file = chunk_files(path)[0]
+    file.write_bytes(bytes(file.stat().st_size))
+    with pytest.raises(nf.StoreError, match=r"no whole chunk or shard \(its header is damaged: it says 0 bytes"):
+        nf.to_numpy(path)
+
+
 def test_an_index_that_leads_astray_is_refused(tmp_path: Path) -> None:
     path = sharded(tmp_path / "a.zarr", (LITTLE,), "start", "no checksum")
     file = chunk_files(path)[0]
@@ -240,6 +248,33 @@ def test_a_unit_that_is_not_whole_is_not_copied_as_bytes(
         with pytest.raises(nf.StoreError, match=rf"{file.relative_to(store)}: it is no whole chunk or shard"):
             act()
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda whole: whole[:-1],
+    "header": lambda whole: whole[:9],
+    "zeros": lambda whole: bytes(len(whole)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_who_reads_pixels_says_of_a_file_what_torn_files_says(version: str, damage: str, tmp_path: Path) -> None:
+    pytest.importorskip("dask", reason="the extra 'dask' is not installed")
+    store = image_at(tmp_path / "image.zarr", version)
+    file = chunk_files(store / "0")[-1]
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    (said,) = nf.torn_files(store)
+    readers: list[Callable[[], Any]] = [
+        lambda: nf.to_numpy(store, "0"),
+        lambda: nf.to_dask(store, "0").compute(),
+        lambda: nf.evaluate(nf.open_ome_zarr(store).root),
+    ]
+    for read in readers:
+        with pytest.raises(nf.StoreError) as refusal:
+            read()
+        assert refusal.value.problems == (said,)
 
 
 def test_a_chunk_that_a_crop_keeps_in_its_place_stays_as_it_is(tmp_path: Path) -> None:

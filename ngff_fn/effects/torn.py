@@ -124,7 +124,11 @@ def fault(form: Form, read: Read) -> str:
         return EMPTY
     if form.is_blosc:
         said = int.from_bytes(head[12:16], "little")  # cbytes of the Blosc chunk format
-        if len(head) < _BLOSC_HEADER or not read(said - 1, said):
+        if len(head) < _BLOSC_HEADER:
+            return "it ends before its header does"
+        if said < _BLOSC_HEADER:  # as where a disk has given zeros
+            return f"its header is damaged: it says {said} bytes, and has {_BLOSC_HEADER} itself"
+        if not read(said - 1, said):
             return "it ends before its header says"
     if form.size is not None and len(read(form.size - 1, form.size + 1) or b"") != 1:
         return f"it has not the {form.size} bytes of a chunk that nothing makes smaller"
