@@ -182,7 +182,7 @@ def test_a_bomb_in_a_shard_is_refused(nbytes: int, tmp_path: Path) -> None:
     nf.to_numpy(made(tmp_path / "warm", "0.5", shards_ratio=(2, 2)), "0")
     with holding_little():
         for read in (READERS["to_numpy"], READERS["a region"]):
-            with pytest.raises(nf.StoreError, match="0/c/0/0: it cannot be decoded"):
+            with pytest.raises(nf.StoreError, match=r"0/c/0/0: it (cannot be decoded|is no whole chunk or shard)"):
                 read(store)
         with pytest.raises((ValueError, RuntimeError, nf.StoreError)):
             opened_as_zarr(store)

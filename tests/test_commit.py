@@ -337,6 +337,54 @@ def test_a_path_that_may_be_something_else_is_not_replaced(tmp_path: Path) -> No
     assert (folder / "thesis.txt").exists()
 
 
+def test_a_folder_without_zarr_in_it_is_not_replaced_whatever_it_is_called(version: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "notes.zarr"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("all my work")
+    with pytest.raises(
+        nf.InvalidValueError, match=r"notes\.zarr: it holds no Zarr hierarchy.*disable_path_checking=True"
+    ):
+        nf.open_ome_zarr(folder, layout="fov", mode="w", axes="yx")
+    with pytest.raises(nf.InvalidValueError, match="it holds no Zarr hierarchy"):
+        nf.create(folder, nf.image_from(DATA[0], axes="yx"), version=version, overwrite=True)
+    assert (folder / "notes.txt").read_text() == "all my work"
+
+
+def test_a_folder_without_zarr_in_it_is_replaced_where_that_is_said(version: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "notes.zarr"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("all my work")
+    image = nf.image_from(DATA[0], axes="yx")
+    nf.create(folder, image, version=version, overwrite=True, disable_path_checking=True)
+    np.testing.assert_array_equal(nf.to_numpy(folder, "0"), DATA[0])
+    assert not (folder / "notes.txt").exists()
+
+
+def test_a_folder_beside_the_levels_that_is_no_zarr_is_not_replaced(store: Path, version: Any) -> None:
+    (store / "tables").mkdir()
+    (store / "tables" / "cells.csv").write_text("1,2")
+    with pytest.raises(nf.InvalidValueError, match=r"tables: it holds no Zarr hierarchy"):
+        nf.create(store / "tables", nf.image_from(DATA[0], axes="yx"), version=version, overwrite=True)
+    assert (store / "tables" / "cells.csv").exists()
+
+
+@pytest.mark.parametrize("damage", ["broken", "lost", "empty folder", "nothing", "interrupted"])
+def test_a_damaged_store_and_what_is_none_yet_are_replaced(damage: str, version: Any, tmp_path: Path) -> None:
+    path, image = tmp_path / "cells.zarr", nf.image_from(DATA[0], axes="yx")
+    if damage in ("broken", "lost"):
+        nf.create(path, image, version=version)
+        for name in ("zarr.json", ".zgroup", ".zattrs"):
+            if (path / name).exists():
+                (path / name).write_bytes(b"{") if damage == "broken" else (path / name).unlink()
+    elif damage != "nothing":
+        path.mkdir()
+        if damage == "interrupted":
+            (path / "__ngff_fn" / "stage" / "0").mkdir(parents=True)
+            (path / "__ngff_fn.lock").touch()
+    nf.create(path, image, version=version, overwrite=True)
+    np.testing.assert_array_equal(nf.to_numpy(path, "0"), DATA[0])
+
+
 @pytest.mark.parametrize("mode", ["r", "r+"])
 def test_what_does_not_exist_is_not_opened(mode: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):

@@ -263,7 +263,7 @@ def test_a_damaged_chunk_is_named(tmp_path: Path, version: Version, shards: tupl
         key = f"cells/0/{'c/' if version == '0.5' else ''}{index[0]}/{index[1]}"
         home.files.write(key, (home.files.read(key) or b"")[:-5])
     np.testing.assert_array_equal(evaluated(pixels, "uint16", ((0, 4), (0, 8))), counted((8, 8))[:4])
-    with pytest.raises(StoreError, match="cannot be decoded") as refusal:
+    with pytest.raises(StoreError, match="no whole chunk or shard") as refusal:
         evaluated(pixels, "uint16", ((2, 8), (0, 8)))
     keys = [problem.location.rpartition("cells/0/")[2] for problem in refusal.value.problems]
     assert keys == (["c/1/0", "c/1/1"] if version == "0.5" else ["1/0", "1/1"])
@@ -343,6 +343,6 @@ def test_a_chunk_that_its_shard_does_not_hold_is_refused_whatever_zarr_says(offs
     said = index.tobytes()
     home.files.remove("0/c/0/0")
     home.files.write("0/c/0/0", shard[:-68] + said + codec.checksum(said).to_bytes(4, "little"))
-    with pytest.raises(StoreError, match=r"0/c/0/0: it cannot be decoded"):
+    with pytest.raises(StoreError, match=r"0/c/0/0: it (cannot be decoded|is no whole chunk or shard)"):
         evaluated(stored, "uint16", ((0, 2), (0, 2)))
     assert evaluated(stored, "uint16", ((2, 4), (2, 4))).tolist() == [[19, 20], [27, 28]]

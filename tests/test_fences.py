@@ -144,6 +144,16 @@ def test_a_young_commit_of_another_is_not_ended() -> None:
     assert as_another(store).settle(name, Watch(), -1)
 
 
+def test_a_record_that_is_none_is_refused_with_what_moving_it_away_means() -> None:
+    store = a_store()
+    docs = as_another(store)
+    name = "0123456789abcdef0123456789abcdef"
+    obstore.put(store, "a/zarr.json", fence(b"0", name))
+    obstore.put(store, f"{FENCED}/{name}.json", b"{")
+    with pytest.raises(StoreError, match=r"cannot be understood.*the commit may be half applied then"):
+        docs.read("a/zarr.json")
+
+
 def test_a_writer_who_was_taken_for_dead_does_not_commit() -> None:
     store = a_store()
 

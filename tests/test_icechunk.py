@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import operator
 import pickle
+import platform
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -481,6 +483,80 @@ def test_a_writer_that_is_killed_leaves_before_or_after(
     record_property("kills of writers of an icechunk repository, each before or after", kills)
 
 
+@pytest.fixture
+def temporary(quick_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory for temporary files, here and in processes that are started."""
+    folder = quick_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+CUT_OFF = """
+import os, sys
+import numpy as np, zarr
+import ngff_fn as nf
+from tests.icechunk_writers import local
+
+class Slow:
+    shape, dtype = (8, 8), np.dtype("uint8")
+    def __getitem__(self, region):
+        print("reached", flush=True)
+        sys.stdin.read()
+
+nf.create(local(sys.argv[1]), nf.image_from(Slow(), axes="yx"), version="0.5")
+"""
+
+
+def staging(path: Path) -> subprocess.Popen[bytes]:
+    """A process in the middle of a commit."""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", CUT_OFF, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert writer.stdout is not None
+    while b"reached" not in writer.stdout.readline():
+        assert writer.poll() is None
+    return writer
+
+
+def test_a_commit_leaves_no_temporary_files(temporary: Path, quick_path: Path) -> None:
+    nf.create(local(quick_path / "repository"), small_image(), version="0.5")
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_next_commit_removes_the_temporary_files_of_one_that_was_killed(temporary: Path, quick_path: Path) -> None:
+    with staging(quick_path / "one") as writer:
+        writer.kill()
+    assert len(list(temporary.iterdir())) == 1
+    nf.create(local(quick_path / "another"), small_image(), version="0.5")
+    assert list(temporary.iterdir()) == []
+
+
+def test_temporary_files_of_a_living_process_are_left_alone(temporary: Path, quick_path: Path) -> None:
+    with staging(quick_path / "one") as writer:
+        before = files_below(temporary)
+        assert before
+        nf.create(local(quick_path / "another"), small_image(), version="0.5")
+        assert files_below(temporary) == before
+        writer.kill()
+
+
+def test_temporary_files_of_others_are_left_alone(temporary: Path, quick_path: Path) -> None:
+    (temporary / "ngff_fn-elsewhere-0").mkdir()  # of another machine
+    (temporary / f"ngff_fn-{platform.node()}-file").touch()
+    (quick_path / "kept").mkdir()
+    (temporary / f"ngff_fn-{platform.node()}-link").symlink_to(quick_path / "kept")
+    before = sorted(temporary.iterdir())
+    nf.create(local(quick_path / "repository"), small_image(), version="0.5")
+    assert sorted(temporary.iterdir()) == before
+    assert (quick_path / "kept").is_dir()
+
+
 # --- doors
 
 
@@ -558,6 +634,48 @@ def test_the_path_of_a_local_repository_is_refused_with_the_cure(quick_path: Pat
     nf.create(new("local", quick_path), small_image(), version="0.5")
     with pytest.raises(nf.StoreNotFoundError, match=r"this is an icechunk repository.*hand in the icechunk.Repository"):
         nf.open_ome_zarr(quick_path / "repository")
+
+
+CREATORS: dict[str, Callable[[Path], Any]] = {
+    "create": lambda path: nf.create(path, small_image(), version="0.5"),
+    "overwrite": lambda path: nf.create(path, small_image(), version="0.5", overwrite=True),
+    "without checks": lambda path: nf.create(
+        path, small_image(), version="0.5", overwrite=True, disable_path_checking=True
+    ),
+    "another version": lambda path: nf.create(path, small_image(), version="0.4", overwrite=True),
+    **{
+        f"mode {mode}": lambda path, mode=mode: nf.open_ome_zarr(  # type: ignore[misc]
+            path, layout="fov", mode=mode, axes="yx", disable_path_checking=True
+        )
+        for mode in ("w", "w-", "a")
+    },
+}
+
+
+@pytest.mark.parametrize("creator", CREATORS)
+@pytest.mark.parametrize("below", ["", "snapshots", "image.zarr", "refs/image.ozx"])
+def test_nothing_is_created_by_path_where_a_repository_is(creator: str, below: str, quick_path: Path) -> None:
+    made = local(quick_path / "repository.zarr")
+    nf.create(made, small_image(), version="0.5")
+    before = files_below(quick_path)
+    with pytest.raises(nf.StoreExistsError, match=r"repository.zarr: this is an icechunk repository.*hand in the"):
+        CREATORS[creator](quick_path / "repository.zarr" / below)
+    assert files_below(quick_path) == before
+
+
+def test_a_plan_of_a_new_store_does_not_replace_a_repository_that_was_made_since(quick_path: Path) -> None:
+    path = quick_path / "cells.zarr"
+    empty = nf.open_ome_zarr(path, layout="fov", mode="w", axes="yx", version="0.5")
+    nf.create(local(path), small_image(), version="0.5")
+    before = files_below(quick_path)
+    with pytest.raises(nf.StoreExistsError, match="this is an icechunk repository"):
+        nf.commit(path, nf.diff(empty, empty.root))
+    assert files_below(quick_path) == before
+
+
+def test_folders_that_are_called_as_those_of_a_repository_are_folders(quick_path: Path) -> None:
+    for name in ("refs", "snapshots", "repo"):
+        nf.create(quick_path / name / "image.zarr", small_image(), version="0.5")
 
 
 def test_images_go_from_a_repository_to_a_directory_and_back(repository: Any, quick_path: Path) -> None:

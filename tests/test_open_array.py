@@ -62,7 +62,7 @@ def test_attributes_come_with_the_array(home: Home) -> None:
 def test_a_damaged_chunk_is_named(home: Home, damage: bytes) -> None:
     key = next(iter(home.chunks("0")))
     home.files.write(f"0/{key}", damage)
-    with pytest.raises(StoreError, match=f"0/{key}: it cannot be decoded"):
+    with pytest.raises(StoreError, match=rf"0/{key}: it (cannot be decoded|is no whole chunk or shard)"):
         to_numpy(home.store, "0")
 
 

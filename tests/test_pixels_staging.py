@@ -251,7 +251,7 @@ def test_damage_that_a_worker_finds_is_named(tmp_path: Path, processes: Executor
     home.files.write("base/c/1/0", b"damaged")
     pixels = select(base, ((3, 2, 1, 0), range(4)))
     for executor in (None, processes):
-        with pytest.raises(StoreError, match=r"base/c/1/0: it cannot be decoded"):
+        with pytest.raises(StoreError, match=r"base/c/1/0: it is no whole chunk or shard"):
             stage(home, f"{executor is None}", array, pixels, executor=executor)
 
 

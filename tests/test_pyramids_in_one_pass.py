@@ -308,7 +308,7 @@ def test_damage_in_level_0_is_named() -> None:
     base = home.create("base", spec((8, 8), (4, 4)), counted((8, 8)))
     home.files.remove("base/c/1/0")
     home.files.write("base/c/1/0", b"damaged")
-    with pytest.raises(StoreError, match=r"base/c/1/0: it cannot be decoded"):
+    with pytest.raises(StoreError, match=r"base/c/1/0: it is no whole chunk or shard"):
         stage_all(stage_of(home), halved(home, base, (4, 4), 2))
 
 

@@ -14,6 +14,8 @@ from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn.effects import leases, object_creation
+from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Careless, Counting, Death, Dying, contents, copied, door, keys_of
 
@@ -104,6 +106,23 @@ def test_what_somebody_is_creating_just_now_is_not_replaced() -> None:
     before = contents(store)
     with pytest.raises(nf.StoreExistsError, match=r"creates it just now, or has died.*vacuum"):
         nf.create(door(Counting(store)), an_image(), version="0.5", **REPLACING)
+    assert contents(store) == before
+
+
+@pytest.mark.parametrize(
+    ("key", "data"), [("refs/branch.main/ref.json", b"{}"), ("repo", "ICE🧊CHUNK".encode() + 100 * b"0")]
+)
+def test_a_repository_of_icechunk_is_neither_replaced_nor_created_in(key: str, data: bytes) -> None:
+    store = MemoryStore()
+    for name, text in ((key, data), ("snapshots/0", b"1")):
+        obstore.put(store, f"a.zarr/{name}", text)
+    before = contents(store)
+    for options in (REPLACING, {}):
+        with pytest.raises(nf.StoreExistsError, match=r"hand in the icechunk\.Repository"):
+            nf.create(door(Counting(store), "a.zarr"), an_image(), version="0.5", **options)
+    for act in (nf.recover, nf.vacuum):
+        with pytest.raises(nf.StoreNotFoundError, match=r"hand in the icechunk\.Repository"):
+            act(Address(files=ObjectFiles(Counting(store), "a.zarr"), path=""))
     assert contents(store) == before
 
 

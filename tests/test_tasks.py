@@ -57,7 +57,14 @@ def test_half_of_a_copy_is_replaced(tmp_path: Path, link: bool) -> None:
     for left in (b"co", b"copy"):
         home.files.remove(target.key((0,)))
         home.files.write(target.key((0,)), left)
-        copy = CopyUnit(target=target, index=(0,), source=home.files, source_key=other.key((0,)), link=link)
+        copy = CopyUnit(
+            target=target,
+            index=(0,),
+            source=home.files,
+            source_key=other.key((0,)),
+            source_region=((0, 4),),
+            link=link,
+        )
         for _ in range(2):
             copy.run(StoredArrays())
             assert home.chunks("0") == {"c/0": b"copy"}

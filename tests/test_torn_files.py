@@ -179,6 +179,14 @@ def test_a_shard_in_which_some_chunks_are_fill_value_is_whole(tmp_path: Path) ->
         np.testing.assert_array_equal(nf.open_array(path)[...], expected)
 
 
+def test_zeros_in_the_place_of_a_chunk_are_called_a_damaged_header(quick_path: Path) -> None:
+    path = CASES["v2 blosc"](quick_path / "array.zarr")
+    file = chunk_files(path)[0]
+    file.write_bytes(bytes(file.stat().st_size))
+    with pytest.raises(nf.StoreError, match=r"no whole chunk or shard \(its header is damaged: it says 0 bytes"):
+        nf.to_numpy(path)
+
+
 def test_an_index_that_leads_astray_is_refused(tmp_path: Path) -> None:
     path = sharded(tmp_path / "a.zarr", (LITTLE,), "start", "no checksum")
     file = chunk_files(path)[0]
@@ -240,6 +248,82 @@ def test_a_unit_that_is_not_whole_is_not_copied_as_bytes(
         with pytest.raises(nf.StoreError, match=rf"{file.relative_to(store)}: it is no whole chunk or shard"):
             act()
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut": lambda whole: whole[:-1],
+    "header": lambda whole: whole[:9],
+    "zeros": lambda whole: bytes(len(whole)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_who_reads_pixels_says_of_a_file_what_torn_files_says(version: str, damage: str, tmp_path: Path) -> None:
+    pytest.importorskip("dask", reason="the extra 'dask' is not installed")
+    store = image_at(tmp_path / "image.zarr", version)
+    file = chunk_files(store / "0")[-1]
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    (said,) = nf.torn_files(store)
+    readers: list[Callable[[], Any]] = [
+        lambda: nf.to_numpy(store, "0"),
+        lambda: nf.to_dask(store, "0").compute(),
+        lambda: nf.evaluate(nf.open_ome_zarr(store).root),
+    ]
+    for read in readers:
+        with pytest.raises(nf.StoreError) as refusal:
+            read()
+        assert refusal.value.problems == (said,)
+
+
+def test_a_chunk_that_a_crop_keeps_in_its_place_stays_as_it_is(tmp_path: Path) -> None:
+    store = image_at(tmp_path / "image.zarr", "0.5")
+    file = chunk_files(store / "0")[0]
+    file.write_bytes(b"")
+    nf.update(store, c.crop(x=(0, 4)))
+    assert file.read_bytes() == b""
+
+
+def test_a_checksum_in_each_chunk_shows_a_byte_that_has_flipped(tmp_path: Path) -> None:
+    store = tmp_path / "image.zarr"
+    nf.create(store, nf.image_from(DATA, axes="cyx", codecs=["bytes", "blosc", "crc32c"]), version="0.5")
+    file = chunk_files(store / "0")[0]
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(nf.StoreError, match=r"cannot be decoded|no whole chunk"):
+            nf.to_numpy(store, "0")
+
+
+# -- mended ------------------------------------------------------------------------------------------------------------
+
+FAULTS: dict[str, Callable[[bytes], bytes]] = {"empty": lambda _: b"", "noise": lambda data: bytes([9] * len(data))}
+
+
+@pytest.mark.parametrize("damage", FAULTS)
+@pytest.mark.parametrize(("version", "encoding"), [("0.4", "blosc"), ("0.5", "blosc"), ("0.5", "shards")])
+def test_the_region_that_is_to_be_written_again_is_said_and_mends_it(
+    encoding: str, damage: str, version: str, tmp_path: Path
+) -> None:
+    store = image_at(tmp_path / "image.zarr", version, encoding)
+    file = chunk_files(store / "0")[-1]
+    file.write_bytes(FAULTS[damage](file.read_bytes()))
+    expected = {"blosc": "1:2, 4:8, 4:8", "shards": "1:2, 0:8, 0:8"}[encoding]
+    with pytest.raises(nf.StoreError, match=rf"write its region again\. That is array\[{expected}\]"):
+        nf.to_numpy(store, "0")
+    region = tuple(tuple(map(int, part.split(":"))) for part in expected.split(", "))
+    data = DATA[tuple(slice(*bounds) for bounds in region)]
+    nf.update(store, c.set_region("0", region, data))
+    np.testing.assert_array_equal(nf.to_numpy(store, "0"), DATA)
+
+
+def test_who_copies_bytes_and_who_looks_for_them_say_the_region_too(tmp_path: Path) -> None:
+    store = image_at(tmp_path / "image.zarr", "0.5")
+    chunk_files(store / "0")[-1].write_bytes(b"")
+    assert nf.torn_files(store)[0].message.endswith("That is array[1:2, 4:8, 4:8].")
+    with pytest.raises(nf.StoreError, match=r"That is array\[1:2, 4:8, 4:8\]"):
+        nf.update(store, c.remove_channel("DAPI"))
 
 
 # -- looked for --------------------------------------------------------------------------------------------------------

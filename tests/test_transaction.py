@@ -105,6 +105,13 @@ def test_a_record_whose_texts_are_damaged_is_refused(store: Path) -> None:
     assert (store / "zarr.json").read_bytes() == document
 
 
+def test_who_is_told_to_move_a_record_away_is_told_what_that_means(store: Path) -> None:
+    (store / RECORDS).mkdir(parents=True)
+    (store / RECORDS / "r.json").write_text("{")
+    with pytest.raises(nf.StoreError, match=r"r\.json: .*keep it: the commit may be half applied then"):
+        nf.update(store, c.set_scale(y=2.0))
+
+
 IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
     ({"do": "put", "key": "zarr.json/a", "before": None, "length": 4}, "to replace 'zarr.json/a'"),
     ({"do": "put", "key": "a" * 300, "before": None, "length": 4}, f"to replace '{'a' * 120}…'"),

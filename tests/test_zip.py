@@ -330,7 +330,7 @@ def test_a_damaged_archive_is_replaced_when_that_is_meant(archive: Path) -> None
     new = nf.image_from(np.ones((3, 3), "uint8"), axes="yx")
     with pytest.raises(nf.StoreExistsError, match="overwrite=True"):
         nf.create(archive, new, version="0.5")
-    nf.create(archive, new, version="0.5", overwrite=True)
+    nf.create(archive, new, version="0.5", overwrite=True, disable_path_checking=True)
     assert nf.to_numpy(archive, "0").shape == (3, 3)
 
 
@@ -525,6 +525,57 @@ def test_a_zip_that_holds_a_hierarchy_is_replaced_and_another_is_not(tmp_path: P
         letters.writestr("a.txt", "dear")
     with pytest.raises(nf.InvalidValueError, match="something else"):
         nf.create(tmp_path / "letters.zip", image, version="0.5", overwrite=True)
+
+
+def thesis(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("thesis.docx", "all my work")
+
+
+def with_a_hierarchy_below(path: Path) -> None:
+    thesis(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("cells.zarr/zarr.json", "{}")
+
+
+def cut_off(path: Path) -> None:
+    nf.create(path, small_image(), version="0.5")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+OTHERS: dict[str, Callable[[Path], Any]] = {
+    "a zip of something else": thesis,
+    "a zip with a hierarchy among other things": with_a_hierarchy_below,
+    "a text": lambda path: path.write_text("all my work"),
+    "an empty file": lambda path: path.touch(),
+    "an archive that is cut off": cut_off,
+}
+
+
+@pytest.mark.parametrize("made", OTHERS)
+@pytest.mark.parametrize("name", ["it.ozx", "it.zip", "it.zarr.zip"])
+def test_what_is_called_as_an_archive_and_holds_no_hierarchy_is_not_replaced(
+    made: str, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    OTHERS[made](path)
+    before = path.read_bytes()
+    with pytest.raises(nf.NgffError, match="disable_path_checking=True"):
+        nf.create(path, small_image(), version="0.5", overwrite=True)
+    with pytest.raises(nf.NgffError, match="disable_path_checking=True"):
+        nf.open_ome_zarr(path, mode="w", layout="fov", axes="yx")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("made", OTHERS)
+def test_what_is_called_as_an_archive_is_replaced_where_that_is_said(made: str, tmp_path: Path) -> None:
+    path = tmp_path / "it.ozx"
+    OTHERS[made](path)
+    opened = nf.open_ome_zarr(path, mode="w", layout="fov", axes="yx", version="0.5", disable_path_checking=True)
+    nf.commit(path, nf.diff(opened, opened.root))
+    OTHERS[made](path := tmp_path / "again.ozx")
+    nf.create(path, small_image(), version="0.5", overwrite=True, disable_path_checking=True)
+    np.testing.assert_array_equal(nf.to_numpy(path, "0"), nf.evaluate(small_image()))
 
 
 def test_a_hierarchy_in_a_folder_of_an_archive_is_recovered_by_its_path(tmp_path: Path) -> None:

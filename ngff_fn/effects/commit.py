@@ -20,7 +20,8 @@ from ngff_fn.effects.moment import by_documents, by_stage, clean_beside, only_do
 from ngff_fn.effects.object_creation import create_in_place, refuse_occupied
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.progress import Progress, reported
-from ngff_fn.effects.read import check_replaceable, exists, read_snapshot
+from ngff_fn.effects.read import exists, read_snapshot
+from ngff_fn.effects.replacing import check_replaceable, refuse_repository
 from ngff_fn.effects.repository_commit import commit_to_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.staging import Work
@@ -258,8 +259,8 @@ def create(
     overwrite
         Replace what is there, by the same one step.
     disable_path_checking
-        Whether a path without ``.zarr`` or ``.ozx`` in it may be replaced as well; a ``.zip`` that holds a Zarr
-        hierarchy needs no leave.
+        Whether what holds no Zarr hierarchy may be replaced as well, and what is at a path without ``.zarr`` or
+        ``.ozx`` in it; an archive that holds one at its root needs no leave, whatever it is called.
     options
         As for ``commit``.
 
@@ -270,6 +271,7 @@ def create(
     (4, 5)
     """
     address = address_of(store, is_group=True, version=version)
+    refuse_repository(address)
     if overwrite:
         check_replaceable(address, disabled=disable_path_checking)
     base = Snapshot(origin=address.place, version=version, root=root, mode="w" if overwrite else "w-")

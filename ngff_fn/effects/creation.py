@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from ngff_fn.effects.moment import compare_above, happen
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import STAGE, Exchange, Move
+from ngff_fn.effects.replacing import refuse_repository
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, Bench, clean, recover
@@ -57,6 +58,7 @@ def _lock(locks: ExitStack, work: Work, files: Files) -> None:
 
 
 def _refuse_occupied(work: Work) -> None:
+    refuse_repository(work.address)
     where = joined(work.address.files.identity, work.address.path)
     if work.plan.base.mode == "w-" and exists(work.address):
         message = "something is there already. Replace it with mode='w' or overwrite=True, or take another name."

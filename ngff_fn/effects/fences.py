@@ -25,8 +25,8 @@ from ngff_fn.effects import fenced_steps, leases
 from ngff_fn.effects.fenced import FENCED, Change, Fences, State, fence, fenced_by, record_from, remaining
 from ngff_fn.effects.leases import Lease, LostError, Watch
 from ngff_fn.effects.objects import Found, Objects
-from ngff_fn.effects.record import STAGE
-from ngff_fn.errors import Problem, StoreError
+from ngff_fn.effects.record import STAGE, not_understood
+from ngff_fn.errors import StoreError
 from ngff_fn.records.paths import and_above, joined, parent
 
 T = TypeVar("T")
@@ -86,9 +86,7 @@ class FencedDocuments:
         try:
             return record_from(name, found.data), found.tag
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
-            message = f"this record of a commit cannot be understood ({error}). {cure}"
-            raise StoreError(Problem(joined(self.objects.identity, key), message)) from error
+            raise not_understood(joined(self.objects.identity, key), error) from error
 
     def is_gone(self, name: str) -> bool:
         """Whether there is no record of a name."""

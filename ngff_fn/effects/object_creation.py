@@ -17,6 +17,7 @@ from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import CREATING, WORKSHOP, node_path
+from ngff_fn.effects.repositories import A_REPOSITORY, BEGINNING, is_repository
 from ngff_fn.effects.staging import Work, staged_root
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import happened
@@ -84,6 +85,8 @@ def refuse_occupied(work: Work, files: ObjectFiles) -> None:
     files.require_writable()
     if not exists(work.address) or not (others := _others(files, path)):
         return
+    if is_repository(lambda key: files.objects.read(files.documents.key(joined(path, key)), 0, BEGINNING)):
+        raise StoreExistsError(Problem(where, A_REPOSITORY))
     if unfinished(files, path) is not None:
         message = "another writer creates it just now, or has died when he did."
         message += " Wait; or, where nobody does so, vacuum(store, older_than=3600) removes what he has made."

@@ -227,6 +227,7 @@ def _task(
                 index=index,
                 source=opened.original,
                 source_key=opened.key(source_index),
+                source_region=unit_region(stored.array, source_index),
                 link=opened.original.identity == target.files.identity and stored.path in retired,
             )
     return WriteUnit(target=target, index=index, part=part)

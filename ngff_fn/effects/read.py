@@ -14,10 +14,11 @@ from ngff_fn.effects.address import address_of
 from ngff_fn.effects.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.replacing import check_replaceable, refuse_repository
+from ngff_fn.effects.repositories import A_REPOSITORY, is_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.effects.witness import Witness, consistently, with_records
-from ngff_fn.effects.zip_files import ZipFiles
 from ngff_fn.errors import (
     InvalidValueError,
     NgffError,
@@ -74,8 +75,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         T,
         C, Z, Y, X), and ``"0.4"`` (Zarr v2) or ``"0.5"`` (Zarr v3).
     disable_path_checking
-        Whether mode ``w`` may replace what is at a path without ``.zarr`` or ``.ozx`` in it; a ``.zip`` that holds a
-        Zarr hierarchy needs no leave.
+        Whether mode ``w`` may replace what holds no Zarr hierarchy, and what is at a path without ``.zarr`` or
+        ``.ozx`` in it; an archive that holds one at its root needs no leave, whatever it is called.
     select
         A pattern of the positions that are read, such as ``"B/*/*"``, or of whole rows or wells, such as ``"B"`` and
         ``"B/1"``; the others are ``Unread``.
@@ -83,7 +84,8 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
     Raises
     ------
     StoreNotFoundError, StoreExistsError
-        Where it must exist and does not, or must not and does.
+        Where it must exist and does not, or must not and does; where something would be created in the directory of an
+        icechunk repository, or in its place.
     DocumentError
         With all problems, where the documents cannot be understood.
     UnsupportedError
@@ -104,12 +106,12 @@ def open_ome_zarr(  # noqa: PLR0917 — the reference's own signature
         address = _at_snapshot(address, snapshot, mode)
     if mode in ("r", "r+"):
         return read_snapshot(address, mode, layout, pattern)
-    there = exists(address)
-    if mode == "a" and there:
-        return read_snapshot(address, "r+", layout, pattern)
+    refuse_repository(address)
     if mode == "w":
         check_replaceable(address, disabled=disable_path_checking)
-    elif there:
+    elif exists(address):
+        if mode == "a":
+            return read_snapshot(address, "r+", layout, pattern)
         message = "something is there already. Open it with mode='r+', or replace it with mode='w'."
         raise StoreExistsError(Problem(_where(address), message))
     address = address_of(store_path, is_group=True, version=version)
@@ -208,9 +210,8 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
         raise StoreNotFoundError(Problem(found, f"{message} Open the directory that it is in, or rename the archive."))
     if names := witness.names(address.path):
-        if {"refs", "snapshots"} <= dict(names).keys() or {"repo", "snapshots"} <= dict(names).keys():
-            message = "this is an icechunk repository. Open it with icechunk, and hand in the icechunk.Repository."
-            raise StoreNotFoundError(Problem(_where(address), message))
+        if is_repository(lambda key: witness.read(joined(address.path, key))):
+            raise StoreNotFoundError(Problem(_where(address), A_REPOSITORY))
         if isinstance(address.files, ObjectFiles):
             _refuse_unfinished(address.files, address)
         message = "this is no Zarr group: there is neither .zgroup nor .zattrs nor zarr.json."
@@ -295,25 +296,6 @@ def _empty_image(layout: str, channel_names: Iterable[str] | None, axes: str | I
 
 def _labels(image: Image) -> tuple[str, ...] | None:
     return None if image.channels is None else tuple(channel.label for channel in image.channels)
-
-
-def check_replaceable(address: Address, *, disabled: bool) -> None:
-    """Refuse to replace what is at a path that does not look like an OME-Zarr store."""
-    place = joined(address.files.identity, address.path)
-    is_kept = isinstance(address.files, RepositoryFiles)  # in the history, whatever replaces it
-    if disabled or is_kept or place.startswith("memory:") or ".zarr" in place or ".ozx" in place:
-        return
-    if isinstance(address.files, ZipFiles) and not address.path and _holds_nothing_else(address.files):
-        return
-    if place.startswith("objects:"):  # in memory, as above: there is no path that could be given another name
-        return
-    message = "the path has no '.zarr' in it, so it may be something else that would be replaced."
-    raise InvalidValueError(Problem(place, f"{message} Rename it, or say disable_path_checking=True."))
-
-
-def _holds_nothing_else(archive: ZipFiles) -> bool:
-    """Whether an archive, which may be called as any other is, holds a hierarchy, or is not there yet."""
-    return not archive.is_there() or any(archive.exists(name) for name in ("zarr.json", ".zgroup"))
 
 
 def _file_above(path: str) -> str:

@@ -223,11 +223,17 @@ def _read_record(files: Files, name: str) -> Record | None:
     try:
         return _record_from(name, data)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        cure = "It was written by a newer version, or by something else. Carry it out with that; or move it away."
-        location = joined(files.identity, RECORDS, name)
-        raise StoreError(
-            Problem(location, f"this record of a commit cannot be understood ({error}). {cure}")
-        ) from error
+        raise not_understood(joined(files.identity, RECORDS, name), error) from error
+
+
+def not_understood(location: str, error: Exception) -> StoreError:
+    """What is said of a record that is none, or of a version that is not known."""
+    message = f"this record of a commit cannot be understood ({error})."
+    cure = (
+        "It is damaged, or was written by a newer version, or by something else. Carry it out with that version; "
+        "or move it away, and keep it: the commit may be half applied then, so validate() the store and look at it."
+    )
+    return StoreError(Problem(location, f"{message} {cure}"))
 
 
 # --- what the steps say

@@ -18,6 +18,7 @@ from ngff_fn.effects.moment import beside_of, clean_beside
 from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import CREATING, DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
+from ngff_fn.effects.repositories import A_REPOSITORY, BEGINNING, is_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, remove_staged, staged
@@ -333,6 +334,8 @@ def _files(store: Any, *, single_writer: bool) -> tuple[Files, str, bool]:
     files = address.files.alone() if single_writer else address.files
     names = ("zarr.json", ".zgroup", ".zattrs", ".zarray", WORKSHOP, DRAFT)
     is_there = any(files.exists(joined(path, name)) for path in {"", address.path} for name in names)
+    if not is_there and is_repository(lambda key: files.read(joined(address.path, key), 0, BEGINNING)):
+        raise StoreNotFoundError(Problem(joined(files.identity, address.path), A_REPOSITORY))
     if not is_there and beside_of(files) is None:
         message = "there is no Zarr hierarchy here, nor what is left of one. Name a store, or something in it."
         raise StoreNotFoundError(Problem(joined(files.identity, address.path), message))

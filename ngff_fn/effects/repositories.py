@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -23,6 +23,13 @@ SCHEME = "icechunk:"
 
 Kind = Literal["local", "memory", "objects", "unknown"]
 
+BEGINNING = 64
+"""Bytes of a file that say whether it is one of a repository."""
+
+A_REPOSITORY = "this is an icechunk repository. Open it with icechunk, and hand in the icechunk.Repository."
+"""What is said of its path."""
+
+_MAGIC = "ICE🧊CHUNK".encode()
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{20}")  # of a snapshot: 12 bytes in Crockford's base 32
 
 
@@ -43,6 +50,15 @@ class RepositoryPath:
     repository: Any
     path: str = ""
     branch: str = field(default="main", kw_only=True)
+
+
+def is_repository(read: Callable[[str], bytes | None]) -> bool:
+    """Whether a directory, whose files ``read`` gives, is a repository: of icechunk's first or of its second format.
+
+    >>> is_repository({"refs/branch.main/ref.json": b"{}"}.get), is_repository({"repo": b"notes"}.get)
+    (True, False)
+    """
+    return read("refs/branch.main/ref.json") is not None or (read("repo") or b"").startswith(_MAGIC)
 
 
 @frozen(kw_only=True)

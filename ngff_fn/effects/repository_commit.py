@@ -9,7 +9,6 @@ rebased: what is committed has been compared in the very snapshot that it follow
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext
@@ -28,6 +27,7 @@ from ngff_fn.effects.repository_files import DOCUMENT, RepositoryFiles, is_docum
 from ngff_fn.effects.staging import Staged, Work, staged_root, staged_steps
 from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.system_calls import flush, flush_file_system
+from ngff_fn.effects.temporary import temporary_folder
 from ngff_fn.effects.transaction import LOCK_TIMEOUT, Bench, happened
 from ngff_fn.effects.trees import tree
 from ngff_fn.errors import (
@@ -52,7 +52,7 @@ _BATCH = 2**26
 def commit_to_repository(work: Work, files: RepositoryFiles) -> str:
     """Make the branch what the plan says; the id of the new snapshot."""
     storage = files.require_writable()
-    with tempfile.TemporaryDirectory(prefix="ngff_fn-", ignore_cleanup_errors=True) as folder:
+    with temporary_folder() as folder:
         draft = Draft(files, LocalFiles(folder, exclusive=False))
         _refuse_misplaced(draft, work.address.path)
         inside = evolve(work, address=Address(files=draft, path=work.address.path))

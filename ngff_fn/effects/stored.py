@@ -21,7 +21,7 @@ from ngff_fn.effects.bounded import refuse_unholdable
 from ngff_fn.effects.chunks import ChunkAt, Index, UnitCodec, unit_codec
 from ngff_fn.effects.stores import Files, read_document
 from ngff_fn.effects.threads import WORKERS, for_each, results_of
-from ngff_fn.effects.torn import TornError
+from ngff_fn.effects.torn import CURE, TornError, fault, form_of, torn, with_region
 from ngff_fn.effects.units import places, unit_region, units
 from ngff_fn.effects.witness import Witness
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
@@ -282,7 +282,7 @@ def _other_refusal_in(error: BaseException) -> NgffError | None:
     return None if isinstance(refusal, TornError) else refusal
 
 
-def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exception) -> StoreError:
+def _damage(opened: Opened, array: ArraySpec | None, region: Region, first: Exception) -> StoreError:
     """Which write units are damaged: each is tried on its own, in the way in which it could not be read."""
     problems: list[Problem] = []
     for index in units(opened.grid, [region]):
@@ -292,15 +292,20 @@ def _damage(opened: Opened, array: ArraySpec | None, region: Region, error: Exce
                 opened.zarr[_slices(part)]
             else:
                 _read(opened, array, part)
-        except Exception as fault:  # noqa: BLE001 — whatever a codec raises
-            refusal = refusal_in(fault)
-            if isinstance(refusal, TornError):
-                problems += refusal.problems
-                continue
-            message = f"it cannot be decoded ({_said(fault)}). Restore it from a copy, or write its region again."
-            problems.append(Problem(joined(opened.home, opened.key(index)), message))
+        except Exception as error:  # noqa: BLE001 — whatever a codec raises
+            found = _fault_of(opened, array, opened.key(index), error)
+            problems += [with_region(each, unit_region(opened.grid, index)) for each in found]
     where = joined(opened.home, opened.path)
-    return StoreError(*problems or [Problem(where, f"{region} cannot be read ({_said(error)}). Try again.")])
+    return StoreError(*problems or [Problem(where, f"{region} cannot be read ({_said(first)}). Try again.")])
+
+
+def _fault_of(opened: Opened, array: ArraySpec | None, key: str, error: Exception) -> tuple[Problem, ...]:
+    """Why a write unit cannot be decoded: that it is not whole says more than what its codec says."""
+    if isinstance(refusal := refusal_in(error), TornError):
+        return refusal.problems
+    if array is not None and (what := fault(form_of(array), partial(opened.files.read, key))):
+        return (torn(opened.home, key, what),)
+    return (Problem(joined(opened.home, key), f"it cannot be decoded ({_said(error)}). {CURE}"),)
 
 
 def _too_large(opened: Opened, region: Region, error: MemoryError) -> StoreError:

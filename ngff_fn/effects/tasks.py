@@ -16,12 +16,12 @@ from ngff_fn.effects.evaluate import computed, given_block
 from ngff_fn.effects.excerpt import slab_region
 from ngff_fn.effects.stored import StoredArrays, refusal_in
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.torn import form_of, refuse_torn
+from ngff_fn.effects.torn import TornError, fault, form_of, torn, with_region
 from ngff_fn.effects.units import unit_key, unit_region
 from ngff_fn.errors import Problem, StoreError
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, shifted, whole
+from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Region, Select, Stored, shifted, whole
 from ngff_fn.records.snapshot import Version
 
 
@@ -102,6 +102,7 @@ class CopyUnit:
     index: tuple[int, ...]
     source: Files
     source_key: str
+    source_region: Region
     link: bool
 
     def run(self, arrays: StoredArrays) -> None:  # noqa: ARG002 — as any task
@@ -114,7 +115,8 @@ class CopyUnit:
         """
         source, key = self.source, self.source_key
         if source.signature(key) is not None:
-            refuse_torn(source.identity, key, form_of(self.target.array), partial(source.read, key))
+            if what := fault(form_of(self.target.array), partial(source.read, key)):
+                raise TornError(with_region(torn(source.identity, key, what), self.source_region))
             self.target.files.copy(self.source, self.source_key, self.target.key(self.index), link=self.link)
 
 

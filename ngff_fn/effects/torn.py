@@ -15,7 +15,7 @@ from operator import floordiv
 from typing import TypeAlias
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from ngff_fn.effects.chunks import crc32c
@@ -23,6 +23,7 @@ from ngff_fn.errors import Problem, StoreError
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
+from ngff_fn.records.regions import Region, as_slices
 
 Read: TypeAlias = Callable[[int, int | None], bytes | None]
 """Gives a part of one file, as ``Files.read`` does; None where there is no file."""
@@ -123,7 +124,11 @@ def fault(form: Form, read: Read) -> str:
         return EMPTY
     if form.is_blosc:
         said = int.from_bytes(head[12:16], "little")  # cbytes of the Blosc chunk format
-        if len(head) < _BLOSC_HEADER or not read(said - 1, said):
+        if len(head) < _BLOSC_HEADER:
+            return "it ends before its header does"
+        if said < _BLOSC_HEADER:  # as where a disk has given zeros
+            return f"its header is damaged: it says {said} bytes, and has {_BLOSC_HEADER} itself"
+        if not read(said - 1, said):
             return "it ends before its header says"
     if form.size is not None and len(read(form.size - 1, form.size + 1) or b"") != 1:
         return f"it has not the {form.size} bytes of a chunk that nothing makes smaller"
@@ -163,10 +168,17 @@ class TornError(StoreError):
     """A write unit is not whole; there may be others."""
 
 
+CURE = "Restore it from a copy, or write its region again."
+
+
 def torn(where: str, key: str, what: str) -> Problem:
     """A write unit that is not whole."""
-    message = f"it is no whole chunk or shard ({what}). Restore it from a copy, or write its region again."
-    return Problem(joined(where, key), message)
+    return Problem(joined(where, key), f"it is no whole chunk or shard ({what}). {CURE}")
+
+
+def with_region(problem: Problem, region: Region) -> Problem:
+    """What is wrong with a write unit, and its region: only where all of it is written the unit is not read."""
+    return evolve(problem, message=f"{problem.message} That is array[{as_slices(region)}].")
 
 
 def refuse_torn(where: str, key: str, form: Form, read: Read) -> None:

@@ -17,6 +17,7 @@ from ngff_fn.effects.local import LocalFiles
 from ngff_fn.effects.moment import compare, compare_above, only_documents, refuse_changed_trees
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import STAGE, Put, Step
+from ngff_fn.effects.replacing import refuse_repository
 from ngff_fn.effects.staging import Staged, Work, staged_root, staged_steps
 from ngff_fn.effects.transaction import (
     Bench,
@@ -41,6 +42,8 @@ def commit_archive(work: Work, archive: ZipFiles) -> str:
     """Make an archive what the plan says, or a new one."""
     if archive.read_only:
         raise StoreError(Problem(archive.identity, "the store is read-only. Open it for writing."))
+    if work.is_new:
+        refuse_repository(work.address)
     if work.address.path and not archive.is_there():
         message = "there is no such archive. Create it with what shall be at its root, then what lies below."
         raise StoreNotFoundError(Problem(archive.identity, message))

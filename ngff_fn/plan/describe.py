@@ -11,6 +11,7 @@ from ngff_fn.errors import Problem, WrongTypeError, a_type
 from ngff_fn.json_splice import parse
 from ngff_fn.plan.operations import CreateNode, MoveNode, Operation, Plan, PutDocument, RetireNode, WriteArray
 from ngff_fn.records.pixels import Downsample, Fill, Given, Mosaic, Pixels, Select, Stored, extent, pieces
+from ngff_fn.records.regions import as_slices
 
 _MOST_CHANGES = 12
 
@@ -117,8 +118,7 @@ def _phrases(pixels: Pixels) -> Iterator[str]:
         case Mosaic():
             yield from _phrases(pixels.background)
             for region, part in pixels.tiles:
-                where = ", ".join(f"{start}:{stop}" for start, stop in region)
-                yield from (f"[{where}]  {phrase}" for phrase in _phrases(part))
+                yield from (f"[{as_slices(region)}]  {phrase}" for phrase in _phrases(part))
         case _:
             assert_never(pixels)
 

@@ -19,6 +19,15 @@ def extent(region: Region) -> tuple[int, ...]:
     return tuple(stop - start for start, stop in region)
 
 
+def as_slices(region: Region) -> str:
+    """A region as it is written in brackets.
+
+    >>> as_slices(((0, 2), (4, 8)))
+    '0:2, 4:8'
+    """
+    return ", ".join(f"{start}:{stop}" for start, stop in region)
+
+
 def is_empty(region: Region) -> bool:
     """Whether nothing is in a region."""
     return any(stop <= start for start, stop in region)
