@@ -3,7 +3,7 @@
 dies: the writer, after each of its changes; dies again: the next writer as well; lost: a power cut, which loses what
 was not flushed, or in an object store any of the requests that were under way; overtaken: where there are no locks, the
 writer stands still while another one commits; zarr, iohub: they follow the metadata (iohub in directories only). The
-sample takes about 12 minutes on two cores, --all an hour or two; what is interrupted says what was found so far.
+sample takes about 12 minutes on two cores, --all some hours; what is interrupted says what was found so far.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _again(seed: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every point of every point; takes an hour or two")
+    parser.add_argument("--all", action="store_true", help="every point of every point; takes some hours")
     parser.add_argument("--schedules", type=int, help="so many interleavings (a thousand; with --all a million)")
     parser.add_argument(
         "--store", action="append", default=[], metavar="KIND", choices=list(kinds_in(Path())), help="only this kind"
