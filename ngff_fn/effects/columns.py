@@ -123,7 +123,10 @@ class _Made:
         if is_empty(box):
             return  # the level ends before it
         made = downsampled(block, self.rung.factors, self.rung.method)
-        self.block[_inside(box, self.region)] = made[tuple(map(slice, extent(box)))]
+        if box == self.region and made.shape == self.block.shape:
+            self.block = made  # all of it: not copied
+        else:
+            self.block[_inside(box, self.region)] = made[tuple(map(slice, extent(box)))]
 
 
 @frozen(kw_only=True, eq=False)
