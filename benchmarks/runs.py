@@ -55,10 +55,15 @@ def compare(
     rounds: int,
     stores: tuple[Path, ...] = (),
 ) -> dict[str, Found]:
-    """All sides in turn: ``python -m MODULE --side SIDE LARGE SMALL OPTIONS``, on copies of two stores, if any."""
+    """All sides in turn: ``python -m MODULE --side SIDE LARGE SMALL OPTIONS``, on copies of two stores, if any.
+
+    Each round begins with another side: what a machine does after a pause is not always the same side's loss.
+    """
     runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
-    for _ in range(rounds):
-        for side, found in runs.items():
+    for turn in range(rounds):
+        order = list(runs.items())
+        first = turn % len(order)
+        for side, found in order[first:] + order[:first]:
             with tempfile.TemporaryDirectory(dir=folder) as room:
                 places = [Path(room) / "large.zarr", Path(room) / "small.zarr"]
                 for source, copy in zip(stores, places, strict=False):
