@@ -69,8 +69,19 @@ def test_a_damaged_chunk_is_named(home: Home, damage: bytes) -> None:
 def test_where_there_is_no_array_the_error_says_what_there_is(home: Home) -> None:
     with pytest.raises(StoreNotFoundError, match="there is 0"):
         to_numpy(home.store)
-    with pytest.raises(StoreNotFoundError, match="7: there is no array"):
+    with pytest.raises(StoreNotFoundError, match="7: there is no array here; there is 0 in "):
         open_array(home.store, "7")
+
+
+def test_where_the_path_of_the_store_is_wrong_the_error_says_from_where_on(tmp_path: Path) -> None:
+    (tmp_path / "image.npy").write_bytes(b"")
+    with pytest.raises(StoreNotFoundError, match=r"no\.zarr: there is no array here\. Name"):
+        to_numpy(tmp_path / "no.zarr")
+    with pytest.raises(StoreNotFoundError, match=r"no\.zarr/A/1: .* since there is no .*/no\.zarr\. "):
+        to_numpy(tmp_path / "no.zarr", "A/1")
+    for path in ("", "0"):
+        with pytest.raises(StoreNotFoundError, match=r"image\.npy: it is a file, and a store is a directory"):
+            open_array(tmp_path / "image.npy", path)
 
 
 @pytest.mark.parametrize("path", ["../0", "a//0", "0/.", 0])

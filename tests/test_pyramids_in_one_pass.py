@@ -259,6 +259,15 @@ def test_a_part_that_takes_more_than_the_memory_limit_is_refused_before_anything
     assert home.chunks("1") == home.chunks("2") == {}
 
 
+def test_where_a_level_takes_more_than_the_memory_limit_the_level_above_it_is_not_read_either() -> None:
+    home, watched = Home(), Watched(counted((64, 64)))
+    first = given(watched)
+    jobs = [job(home, "0", spec((64, 64), (8, 8)), first), *halved(home, first, (32, 32), 2)]
+    with pytest.raises(InvalidValueError, match=r"one chunk of \(32, 32\)"):
+        stage_all(stage_of(home, memory_limit=400), jobs)
+    assert not watched.asked.any()
+
+
 @pytest.mark.parametrize(
     ("shape", "chunks", "below", "factors", "limit"),
     [

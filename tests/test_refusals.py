@@ -8,6 +8,7 @@ import inspect
 import pickle
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,9 @@ def test_a_wrong_argument_is_refused_as_ours_and_nothing_else(name: str, store: 
         (lambda: ANY.diff(SNAPSHOT, None), nf.WrongTypeError, "wanted: a NoneType is no image"),
         (lambda: ANY.describe(None), nf.WrongTypeError, "plan: a NoneType is no plan"),
         (lambda: ANY.create(MemoryStore(), CELLS, version="0.6"), nf.UnsupportedError, "version: '0.6' is not supp"),
+        (lambda: nf.create(MemoryStore(), CELLS, version="0.5", executor=4), nf.WrongTypeError, "executor: an int is"),
+        (lambda: nf.create(MemoryStore(), CELLS, version="0.5", executor=Executor), nf.WrongTypeError, "client.get_ex"),
+        (lambda: nf.create(MemoryStore(), CELLS, version="0.5", memory_limit="1 GB"), nf.WrongTypeError, "a str is no"),
         (lambda: ANY.axes_from(None), nf.WrongTypeError, "axes: None is neither a name nor an Axis"),
         (lambda: ANY.axes_from(["y", 1]), nf.WrongTypeError, "axes: 1 is neither a name nor an Axis"),
         (lambda: ANY.concatenate(None, axis="x"), nf.WrongTypeError, "images: a NoneType is no list of images"),

@@ -132,8 +132,23 @@ def test_an_image_of_a_plate_and_a_label_image_open_by_their_paths(tmp_path: Pat
     for label in (nf.to_xarray(plate, "A/1/0/labels/nuclei", 1), nf.to_xarray(plate, "A/1/0", "labels/nuclei/1")):
         assert (label.dims, label.shape) == (("z", "y", "x"), (2, 4, 3))
         assert label.coords["z"].values.tolist() == [10.25, 11.25]
-    with pytest.raises(nf.WrongTypeError, match=r"p\.zarr: this is a plate. Give the path of one of its images"):
-        nf.to_xarray(plate)
+
+
+def test_what_holds_images_is_refused_with_the_path_of_one_from_there(tmp_path: Path) -> None:
+    plate, series = tmp_path / "p.zarr", tmp_path / "s.zarr"
+    nf.create(plate, nf.plate_from_positions({"B/3/1": CELLS}), version="0.5")
+    nf.create(series, nf.Collection(series=(nf.Series(path="0", image=CELLS),)), version="0.5")
+    doors = [(plate, "", "B/3/1"), (plate, "B/3", "B/3/1"), (plate / "B/3", "", "1"), (series, "", "0")]
+    for store, path, one in doors:
+        with pytest.raises(nf.WrongTypeError, match=rf"Give the path of one of its images, such as '{one}'\.$"):
+            nf.to_xarray(store, path)
+        assert nf.to_xarray(store, one).shape == (2, 3, 8, 6)
+
+
+def test_of_an_empty_plate_no_path_is_made_up(tmp_path: Path) -> None:
+    nf.create(tmp_path / "e.zarr", nf.empty_plate(["A"], ["1"]), version="0.5")
+    with pytest.raises(nf.WrongTypeError, match=r"e\.zarr: this is a plate\. Give the path of one of its images\.$"):
+        nf.to_xarray(tmp_path / "e.zarr")
 
 
 def test_a_level_that_is_not_there_is_refused_with_what_there_is(store: Path) -> None:
@@ -253,7 +268,8 @@ def test_it_is_indexed_as_an_array_of_numpy_is(data: st.DataObject) -> None:
         index: dict[str, Any] = {}
         for dim, size in eager.sizes.items():
             place = st.integers(0, max(0, size - 1))
-            index[dim] = data.draw(st.slices(size) | (st.lists(place, max_size=4) if size else st.just(slice(None))))
+            several = st.slices(size) | st.lists(place, max_size=4)
+            index[dim] = data.draw(several if size else st.just(slice(None)))  # of none, steps beyond int64 are drawn
         eager, lazy = eager.isel(index), lazy.isel(index)
     np.testing.assert_array_equal(lazy.values, eager.values)
 

@@ -14,6 +14,9 @@ from ngff_fn.edits.tiles import tile_region
 from ngff_fn.effects.address import address_below, is_remote
 from ngff_fn.effects.extras import imported
 from ngff_fn.effects.lazy import LazyArray, as_dask
+from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.outermost import all_above
+from ngff_fn.effects.read import first_missing, refuse_file
 from ngff_fn.effects.stored import Opened, node_documents, read_region
 from ngff_fn.effects.view import View
 from ngff_fn.effects.witness import PATIENCE, Witness, guard_of
@@ -312,8 +315,19 @@ def _node(store: Any, path: str) -> _Node:
     documents = next(node_documents(view, where), None)
     guard()
     if documents is None:
-        there = sorted(name for name, is_directory in view.names(where) if is_directory and not name.startswith("__"))
-        message = f"there is no array here; there is {', '.join(there)}." if there else "there is no array here."
-        location = joined(view.identity, where)
-        raise StoreNotFoundError(Problem(location, f"{message} Name an array, such as the path of a level."))
+        raise _no_array(view, where)
     return _Node(view=view, path=where, documents=documents, guard=guard)
+
+
+def _no_array(view: View, path: str) -> StoreNotFoundError:
+    """What there is instead: in that folder, or in the first one above it that there is."""
+    location = joined(view.identity, path)
+    refuse_file(view.files, location)
+    message, cure = "there is no array here", "Name an array, such as the path of a level."
+    for above in (path, *all_above(path)):
+        if there := sorted(name for name, is_folder in view.names(above) if is_folder and not name.startswith("__")):
+            where = "" if above == path else f" in {joined(view.identity, above)}"
+            return StoreNotFoundError(Problem(location, f"{message}; there is {', '.join(there)}{where}. {cure}"))
+    missing = first_missing(location) if isinstance(view.files, LocalFiles) else location
+    message += "." if missing == location else f", since there is no {missing}."
+    return StoreNotFoundError(Problem(location, f"{message} {cure}"))

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from math import prod
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.columns import COLUMN, Assembly, Column, Cut, Part, Rung, Unit, boxes, column_part, columns, cut
 from ngff_fn.effects.excerpt import NOTHING, Staged, cost, excerpt
-from ngff_fn.effects.pixels import MEMORY_LIMIT, MOST_IN_FLIGHT, stage_pixels, staged_parts
+from ngff_fn.effects.pixels import (
+    MEMORY_LIMIT,
+    MOST_IN_FLIGHT,
+    check_memory,
+    stage_pixels,
+    staged_parts,
+    unit_cost,
+)
 from ngff_fn.effects.running import Task, leaves_process, refuse_memory, run, submission
 from ngff_fn.effects.stored import StoredArrays
 from ngff_fn.effects.stores import Files
@@ -21,6 +29,9 @@ from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Downsample, Fill, Given, Pixels, Region, Stored, extent, leaves, pieces, whole
 from ngff_fn.records.snapshot import Version
+
+Sources: TypeAlias = dict[Pixels, tuple[str, ArraySpec]]
+Report: TypeAlias = Callable[[int], None]
 
 
 @frozen(kw_only=True, eq=False)
@@ -68,44 +79,92 @@ class Stage:
 
 
 def stage_all(stage: Stage, jobs: Sequence[Job]) -> None:
-    """Stage the pixels of arrays, in an order in which each is made of those before it: as ``stage_pixels`` does."""
-    total, done = sum(job.nbytes for job in jobs), 0
-    sources: dict[Pixels, tuple[str, ArraySpec]] = {}
+    """Stage the pixels of arrays, in an order in which each is made of those before it: as ``stage_pixels`` does.
 
-    def report(now: int, _: int = 0) -> None:
+    What takes more than ``memory_limit`` is refused before the first pixel is asked for.
+    """
+    steps = list(_steps(stage, jobs))
+    check_memory(stage.memory_limit, (step.taken for step, _ in steps if isinstance(step, _Alone)))
+    total, done = sum(job.nbytes for job in jobs), 0
+
+    def report(now: int) -> None:
         if stage.progress is not None:
             stage.progress(done + now, total)
 
+    for step, nbytes in steps:
+        step.run(report)
+        done += nbytes
+
+
+def _steps(stage: Stage, jobs: Sequence[Job]) -> Iterator[tuple[_Pass | _Alone, int]]:
+    """How everything is staged, and the bytes that each step writes; nothing is read or written yet."""
+    shelf = _Shelf()
     windows = {job.path: _window(job) for job in jobs}
     for chain in _chains(jobs, windows):
         pending = list(chain)
         while pending:
-            count = _in_one_pass(stage, [windows[job.path] for job in pending], sources, report)
-            if not count:
-                count = 1
-                _by_itself(stage, pending[0], sources, report)
-            for job in pending[:count]:
-                done += job.nbytes
-                sources[job.pixels] = (job.path, job.array)
-            del pending[:count]
+            step = _one_pass(stage, [windows[job.path] for job in pending], shelf) or _Alone(
+                stage=stage, job=pending[0], sources=shelf.of(pending[0].pixels)
+            )
+            ready = pending[: step.count]
+            del pending[: step.count]
+            for job in ready:
+                shelf.put(job)
+            yield step, sum(job.nbytes for job in ready)
 
 
-def _by_itself(
-    stage: Stage, job: Job, sources: dict[Pixels, tuple[str, ArraySpec]], report: Callable[[int, int], None]
-) -> None:
-    stage_pixels(
-        stage.files,
-        job.path,
-        stage.version,
-        job.array,
-        job.pixels,
-        job.indices,
-        sources=sources,
-        executor=stage.executor,
-        progress=None if stage.progress is None else report,
-        memory_limit=stage.memory_limit,
-        retired=stage.retired,
-    )
+class _Shelf:
+    """What is staged by earlier steps, by the parts that it holds: of a plate a job finds its own image's at once."""
+
+    def __init__(self) -> None:
+        self._holders: dict[Pixels, Sources] = {}
+
+    def put(self, job: Job) -> None:
+        for _, leaf, _ in pieces(job.pixels):
+            if isinstance(leaf, Given | Downsample):  # what is stored, or all one value, is taken from there
+                self._holders.setdefault(leaf, {})[job.pixels] = (job.path, job.array)
+
+    def of(self, pixels: Pixels) -> Sources:
+        """What holds a part of a recipe, or of what that is made of."""
+        found: Sources = {}
+        for _, leaf, _ in pieces(pixels):
+            found |= self._holders.get(leaf, {})
+            if isinstance(leaf, Downsample):
+                found |= self.of(leaf.source)
+        return found
+
+
+@frozen(kw_only=True, eq=False)
+class _Alone:
+    """A job that is made unit by unit, of what lies anywhere."""
+
+    stage: Stage
+    job: Job
+    sources: Sources
+    count = 1
+
+    @property
+    def taken(self) -> tuple[int, ArraySpec]:
+        """Bytes that one of its units takes while it is made."""
+        array = self.job.array
+        staged = staged_parts(self.stage.files.identity, self.sources, array, self.stage.executor)
+        return unit_cost(array, self.job.pixels, staged), array
+
+    def run(self, report: Report) -> None:
+        stage, job = self.stage, self.job
+        stage_pixels(
+            stage.files,
+            job.path,
+            stage.version,
+            job.array,
+            job.pixels,
+            job.indices,
+            sources=self.sources,
+            executor=stage.executor,
+            progress=None if stage.progress is None else lambda now, _: report(now),
+            memory_limit=stage.memory_limit,
+            retired=stage.retired,
+        )
 
 
 def _window(job: Job) -> Job:
@@ -152,36 +211,31 @@ def _follows(above: Job, job: Job) -> bool:
     )
 
 
-def _in_one_pass(
-    stage: Stage,
-    chain: Sequence[Job],
-    sources: dict[Pixels, tuple[str, ArraySpec]],
-    report: Callable[[int], None],
-) -> int:
-    """Stage the first jobs of a chain in one pass, as many as can be; how many: 0 if there is nothing to gain."""
+def _one_pass(stage: Stage, chain: Sequence[Job], shelf: _Shelf) -> _Pass | None:
+    """The first jobs of a chain in one pass, as many as can be; None if there is nothing to gain."""
     head = None if isinstance(chain[0].pixels, Downsample) else chain[0]
     below = chain if head is None else chain[1:]
     if not below or not all(job.is_whole for job in chain):
-        return 0
+        return None
     staged: Staged = NOTHING
     if head is not None:
         source, unit = head.pixels, head.array.write_unit
         if any(not isinstance(leaf, Given | Fill) for _, leaf, _ in pieces(source)):
-            return 0  # units that are stored already are copied as bytes
+            return None  # units that are stored already are copied as bytes
     else:
         first = chain[0]
         source = first.pixels.source if isinstance(first.pixels, Downsample) else first.pixels
-        staged = staged_parts(stage.files.identity, sources, first.array, stage.executor)
+        staged = staged_parts(stage.files.identity, shelf.of(first.pixels), first.array, stage.executor)
         if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
-            return 0  # it would be made again for each part
+            return None  # it would be made again for each part
         unit = _unit_of(source, staged, first.array)
     level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit)
     rungs = [_rung(stage, job, job.pixels) for job in below if isinstance(job.pixels, Downsample)]  # all of them
     for count in range(len(rungs), 0, -1):  # where units of all levels do not fit into the memory, those of some do
-        one_pass = _Pass(level_0, rungs[:count], report)
+        one_pass = _Pass(level_0, rungs[:count])
         if one_pass.rungs and one_pass.need <= stage.limit:
-            return one_pass.run()
-    return 0
+            return one_pass
+    return None
 
 
 @frozen(kw_only=True, eq=False)
@@ -215,8 +269,8 @@ def _target(stage: Stage, job: Job) -> Target:
 class _Pass:
     """One pass over level 0."""
 
-    def __init__(self, level_0: _Level0, rungs: Sequence[Rung], report: Callable[[int], None]) -> None:
-        self.stage, self.head, self.report = level_0.stage, level_0.head, report
+    def __init__(self, level_0: _Level0, rungs: Sequence[Rung]) -> None:
+        self.stage, self.head = level_0.stage, level_0.head
         self.source, self.staged = level_0.pixels, level_0.staged
         self.array = rungs[0].target.array
         size = self.array.itemsize
@@ -241,8 +295,12 @@ class _Pass:
         """Bytes of one column and what is made of it, and of the units that are put together."""
         return self.column + self.opened
 
-    def run(self) -> int:
-        """Stage everything; how many jobs that were."""
+    @property
+    def count(self) -> int:
+        """Of the jobs that it stages."""
+        return len(self.rungs) + (self.head is not None)
+
+    def run(self, report: Report) -> None:
         stage = self.stage
         arrays = StoredArrays(stage.files)
         arrays.check(leaf for leaf in self.stored if leaf.token)
@@ -253,13 +311,13 @@ class _Pass:
         def settle(task: Task | None, given: Part | None) -> tuple[Task, ...]:
             unit = None if given is None else assembly.add(given)
             self._count(task)
+            report(self.done)
             return () if unit is None else (unit,)
 
         where = joined(stage.files.identity, self.rungs[0].target.path)
         with submission(stage.executor, arrays, self.stores) as submit:
             run(self._columns(), submit, self._in_flight(), settle, where)
         arrays.check(leaf for leaf in self.stored if leaf.token)
-        return len(self.rungs) + (self.head is not None)
 
     def _columns(self) -> Iterator[Column]:
         inside = self.cut.inside
@@ -285,7 +343,6 @@ class _Pass:
             self.done += _written(task, self.head)
         elif isinstance(task, Unit):
             self.done += _nbytes(task.rung.target.array, unit_region(task.rung.target.array, task.index))
-        self.report(self.done)
 
 
 def _written(column: Column, head: Job | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from math import prod
+from operator import itemgetter
 from types import MappingProxyType
 
 import numpy as np
@@ -167,7 +168,8 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
         message = f"the pixels have the shape {pixels.shape}, the array {array.shape}. Make both the same."
         raise InvalidValueError(Problem(array_path, message))
     staged = staged_parts(files.identity, sources, array, executor)
-    in_flight = _in_flight(array, pixels, staged, memory_limit)
+    need = unit_cost(array, pixels, staged)
+    check_memory(memory_limit, [(need, array)])
     stored = {leaf for leaf in leaves(pixels) if isinstance(leaf, Stored)}
     arrays = StoredArrays(files)
     arrays.check(stored)
@@ -190,7 +192,7 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
         return ()
 
     with submission(executor, arrays, stores) as submit:
-        run(tasks, submit, in_flight, settle, joined(files.identity, array_path))
+        run(tasks, submit, _in_flight(need, memory_limit), settle, joined(files.identity, array_path))
     arrays.check(stored)
 
 
@@ -238,13 +240,29 @@ def _is_background(part: Fill, array: ArraySpec) -> bool:
     return bool(scalar(part.value, dtype).tobytes() == scalar(array.fill_value, dtype).tobytes())
 
 
-def _in_flight(array: ArraySpec, pixels: Pixels, staged: Staged, memory_limit: int | None) -> int:
+def unit_cost(array: ArraySpec, pixels: Pixels, staged: Staged) -> int:
+    """The bytes that one unit takes at most while it is made, with what it is made from."""
+    return cost(pixels, array.write_unit, array.itemsize, staged)
+
+
+def check_memory(memory_limit: int | None, needs: Iterable[tuple[int, ArraySpec]]) -> None:
+    """Refuse units that take more than the limit, by the largest: who makes room for that has room for all.
+
+    Raises
+    ------
+    InvalidValueError
+        With the bytes that it takes.
+    """
+    need, array = max(needs, key=itemgetter(0), default=(0, None))
+    if memory_limit is None or array is None or need <= memory_limit:
+        return
+    what = "shard" if array.shards else "chunk"
+    message = f"one {what} of {array.write_unit} and what it is made from take {need} bytes, not {memory_limit}."
+    raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make {what}s smaller."))
+
+
+def _in_flight(need: int, memory_limit: int | None) -> int:
     """How many tasks the memory allows at a time."""
-    need = cost(pixels, array.write_unit, array.itemsize, staged)
-    if memory_limit is not None and need > memory_limit:
-        what = "shard" if array.shards else "chunk"
-        message = f"one {what} of {array.write_unit} and what it is made from take {need} bytes, not {memory_limit}."
-        raise InvalidValueError(Problem("memory_limit", f"{message} Raise it, or make {what}s smaller."))
     return max(1, min(MOST_IN_FLIGHT, (MEMORY_LIMIT if memory_limit is None else memory_limit) // max(1, need)))
 
 

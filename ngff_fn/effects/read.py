@@ -17,7 +17,7 @@ from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.replacing import check_replaceable, refuse_repository
 from ngff_fn.effects.repositories import A_REPOSITORY, is_repository
 from ngff_fn.effects.repository_files import RepositoryFiles
-from ngff_fn.effects.stores import Address
+from ngff_fn.effects.stores import Address, Files
 from ngff_fn.effects.witness import Witness, consistently, with_records
 from ngff_fn.errors import (
     InvalidValueError,
@@ -206,9 +206,7 @@ def _of_an_array(address: Address) -> InvalidValueError:
 def _refuse_no_group(witness: Witness, address: Address) -> None:
     if witness.read(joined(address.path, ".zarray")) is not None:
         raise _of_an_array(address)
-    if isinstance(address.files, LocalFiles) and (found := _file_above(_where(address))):
-        message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
-        raise StoreNotFoundError(Problem(found, f"{message} Open the directory that it is in, or rename the archive."))
+    refuse_file(address.files, _where(address))
     if names := witness.names(address.path):
         if is_repository(lambda key: witness.read(joined(address.path, key))):
             raise StoreNotFoundError(Problem(_where(address), A_REPOSITORY))
@@ -223,6 +221,13 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
     if _where(address).startswith(("http://", "https://")):
         message = "there is no such store, or no right to read it. See whether the URL is the right one."
     raise StoreNotFoundError(Problem(_where(address), message))
+
+
+def refuse_file(files: Files, location: str) -> None:
+    """What is no store since it is a file, or leads into one."""
+    if isinstance(files, LocalFiles) and (found := _file_above(location)):
+        message = "it is a file, and a store is a directory, or an archive by its name (.ozx, .zip)."
+        raise StoreNotFoundError(Problem(found, f"{message} Open the directory that it is in, or rename the archive."))
 
 
 def _refuse_unfinished(files: ObjectFiles, address: Address) -> None:
@@ -300,9 +305,16 @@ def _labels(image: Image) -> tuple[str, ...] | None:
 
 def _file_above(path: str) -> str:
     """The file that a path is, or leads into; empty where it is or leads into a directory, or nowhere."""
-    while not os.path.lexists(path) and path != os.path.dirname(path):
-        path = os.path.dirname(path)
+    if not os.path.lexists(path):
+        path = os.path.dirname(first_missing(path))
     return path if os.path.isfile(path) else ""
+
+
+def first_missing(path: str) -> str:
+    """The first folder on the way to a path that is not there, or the path."""
+    while not os.path.lexists(above := os.path.dirname(path)) and above != path:
+        path = above
+    return path
 
 
 def _where(address: Address) -> str:

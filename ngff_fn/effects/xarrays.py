@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import frozen
@@ -19,6 +20,7 @@ from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.axes import axis_names, channel_axis
 from ngff_fn.records.channel_names import channel_names
 from ngff_fn.records.coordinates import effective_scale, effective_translation
+from ngff_fn.records.holders import positions
 from ngff_fn.records.image import Image, Level, level_with_image
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Stored
@@ -121,7 +123,9 @@ def labelled(store: Any, path: str = "", level: int | str | None = None) -> Labe
         raise WrongTypeError(Problem(where, f"{message}{address.path.rpartition('/')[2]!r}."))
     root = read_snapshot(address, "r").root
     if not isinstance(root, Image):
-        message = f"this is a {type(root).__name__.lower()}. Give the path of one of its images, such as 'A/1/0'."
+        found = (joined(path.strip("/"), below) for below, image in positions(root) if isinstance(image, Image))
+        such = "".join(f", such as {one!r}" for one in islice(found, 1))
+        message = f"this is a {type(root).__name__.lower()}. Give the path of one of its images{such}."
         raise WrongTypeError(Problem(where, message))
     try:
         image, entry = level_with_image(root, 0 if level is None else level)
