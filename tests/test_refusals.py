@@ -8,6 +8,7 @@ import inspect
 import pickle
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,10 @@ def test_a_wrong_argument_is_refused_as_ours_and_nothing_else(name: str, store: 
                 assert len(str(refusal)) < 20_000
 
 
+def made(**options: Any) -> None:
+    nf.create(MemoryStore(), nf.image_from(np.ones((8, 8), "u1"), axes="yx"), version="0.5", **options)
+
+
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
@@ -200,6 +205,11 @@ def test_a_wrong_argument_is_refused_as_ours_and_nothing_else(name: str, store: 
         (lambda: ANY.add_well(PLATE, 1, "1"), nf.WrongTypeError, "1/1: 1 is no name of a row. Give text"),
         (lambda: ANY.add_positions(PLATE, 3), nf.WrongTypeError, "positions: an int is neither a mapping nor a list"),
         (lambda: ANY.rename_well(PLATE, "A/1", "C"), nf.InvalidValueError, "new: 'C' is not row and column. Give them"),
+        (lambda: ANY.crop(CELLS, z=range(2)), nf.WrongTypeError, "axis z: range(0, 2) is neither a slice nor (start"),
+        (lambda: made(executor=3), nf.WrongTypeError, "executor: an int is no executor. Give one of concurrent.fut"),
+        (lambda: made(executor=ThreadPoolExecutor), nf.WrongTypeError, "executor: a type is no executor"),
+        (lambda: made(memory_limit="1GB"), nf.WrongTypeError, "memory_limit: '1GB' is no number of bytes. Give one"),
+        (lambda: made(memory_limit=float("nan")), nf.WrongTypeError, "memory_limit: nan is no number of bytes"),
         (lambda: ANY.diff(SNAPSHOT, PLATE), nf.WrongTypeError, "wanted: it is a Plate, and the store holds an Image"),
     ],
 )  # fmt: skip
