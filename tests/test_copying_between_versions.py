@@ -34,6 +34,7 @@ IN_V2: dict[str, dict[str, Any]] = {
     "big endian": {"dtype": ">u2"},
     "order F": {"order": "F"},
     "filter": {"filters": [numcodecs.Delta("<u2")]},
+    "checksum, of which nothing is said": {"filters": [numcodecs.Adler32()]},
     "fill value of null": {"fill_value": None},
     "fill value": {"fill_value": 7},
     "fill value NaN": {"dtype": "float32", "fill_value": np.nan},

@@ -385,7 +385,8 @@ def _write_codec(entry: FrozenMap, itemsize: int) -> dict[str, Any]:
         return {"name": name}
     if name == "blosc":
         configuration = {"typesize": itemsize, **configuration}
-    return {"name": name, "configuration": configuration} if configuration else {"name": name}
+    is_plain = not configuration and not name.startswith("numcodecs.")  # of these zarr wants a configuration, if empty
+    return {"name": name} if is_plain else {"name": name, "configuration": configuration}
 
 
 def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
