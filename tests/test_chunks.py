@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ngff_fn import codecs
 from ngff_fn.effects.chunks import ChunkCodec, ShardCodec, unit_codec
+from ngff_fn.effects.evaluate import evaluated
 from ngff_fn.effects.units import unit_key, unit_region, units
 from ngff_fn.frozen_json import FrozenMap, Json
 from ngff_fn.records.arrays import DTYPES, ArraySpec
@@ -246,6 +247,44 @@ def test_a_zero_with_a_sign_is_not_the_fill_value() -> None:
 )
 def test_what_is_encoded_otherwise_is_left_to_zarr(changes: dict[str, Any]) -> None:
     assert unit_codec(evolve(ArraySpec(shape=SHAPE, dtype="uint16", chunks=CHUNKS), **changes)) is None
+
+
+LITTLE, CHECKSUM = compressor("bytes", endian="little"), FrozenMap({"name": "crc32c"})
+TRANSPOSED = compressor("transpose", order=(2, 0, 1))
+
+
+@pytest.mark.parametrize("shards", [None, (4, 8)], ids=["chunks", "shards"])
+@pytest.mark.parametrize("name", [name for name in COMPRESSORS if name != "none"])
+def test_a_checksum_behind_any_codec_is_read_as_zarr_reads_it(name: str, shards: tuple[int, ...] | None) -> None:
+    array = ArraySpec(
+        shape=SHAPE, dtype="uint16", chunks=CHUNKS, shards=shards, compressors=(*COMPRESSORS[name], CHECKSUM)
+    )
+    values = values_of("uint16")
+    home = stored(array, "0.5", values)
+    np.testing.assert_array_equal(evaluated(home.stored("0", array), "uint16", whole(SHAPE)), values)
+
+
+@pytest.mark.parametrize(
+    "index_codecs",
+    [(BIG,), (BIG, CHECKSUM), (LITTLE, CHECKSUM, CHECKSUM), (TRANSPOSED, LITTLE)],
+    ids=["big", "big, checksum", "two checksums", "transposed"],
+)
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_the_index_of_a_shard_may_be_written_as_zarr_can(location: str, index_codecs: tuple[FrozenMap, ...]) -> None:
+    index = FrozenMap({"index_codecs": index_codecs, "index_location": location})
+    array = sharded(shape=(8, 12), compressors=COMPRESSORS["zstd"], shard_index=index)
+    values = some_values(array)
+    home = stored(array, "0.5", values)
+    for region in (whole(array.shape), ((1, 7), (2, 3))):  # whole shards, and some of their chunks
+        found = evaluated(home.stored("0", array), "uint16", region)
+        np.testing.assert_array_equal(found, values[tuple(slice(*bounds) for bounds in region)])
+
+
+def test_gzip_does_not_say_what_time_it_was() -> None:
+    codec = chunk_codec(ArraySpec(shape=SHAPE, dtype="uint16", chunks=CHUNKS, compressors=COMPRESSORS["gzip"]))
+    encoded = codec.encode(values_of("uint16")[:2, :4])
+    assert encoded is not None
+    assert encoded[4:8] == bytes(4)  # MTIME (RFC 1952)
 
 
 @pytest.mark.parametrize("damage", [b"", b"damaged", b"\x02\x01\x02\x02" + b"\xff" * 60])

@@ -34,6 +34,7 @@ IN_V2: dict[str, dict[str, Any]] = {
     "big endian": {"dtype": ">u2"},
     "order F": {"order": "F"},
     "filter": {"filters": [numcodecs.Delta("<u2")]},
+    "checksum, of which nothing is said": {"filters": [numcodecs.Adler32()]},
     "fill value of null": {"fill_value": None},
     "fill value": {"fill_value": 7},
     "fill value NaN": {"dtype": "float32", "fill_value": np.nan},
@@ -128,6 +129,23 @@ def test_what_zarr_v2_cannot_say_is_refused(tmp_path: Path, name: str) -> None:
     foreign_image(tmp_path / "old.zarr", "0.5", **ONLY_IN_V3[name])
     with pytest.raises(InvalidValueError, match=r"write 0\.5"):
         nf.create(tmp_path / "new.zarr", nf.open_ome_zarr(tmp_path / "old.zarr").root, version="0.4")
+
+
+TURNED: dict[str, dict[str, Any]] = {
+    "a filter of big endian numbers": {"filters": [numcodecs.Delta(">u2")], "dtype": ">u2"},
+    "a filter of other numbers than are stored": {"filters": [numcodecs.Delta("<u2")], "dtype": ">u2"},
+    "a filter behind order F": {"filters": [numcodecs.Delta("<u2")], "order": "F"},
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_a_filter_that_zarr_v3_would_hand_other_pixels_is_refused(tmp_path: Path, name: str) -> None:
+    values = foreign_image(tmp_path / "old.zarr", "0.4", **TURNED[name])
+    root: Any = nf.open_ome_zarr(tmp_path / "old.zarr").root
+    with pytest.raises(InvalidValueError, match=r"numcodecs\.delta.* gives other pixels .*rechunk"):
+        nf.create(tmp_path / "new.zarr", root, version="0.5")
+    nf.create(tmp_path / "new.zarr", nf.rechunk(root, codecs=["bytes", "zstd"]), version="0.5")
+    np.testing.assert_array_equal(nf.to_numpy(tmp_path / "new.zarr", "0"), values)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -385,7 +385,8 @@ def _write_codec(entry: FrozenMap, itemsize: int) -> dict[str, Any]:
         return {"name": name}
     if name == "blosc":
         configuration = {"typesize": itemsize, **configuration}
-    return {"name": name, "configuration": configuration} if configuration else {"name": name}
+    is_plain = not configuration and not name.startswith("numcodecs.")  # of these zarr wants a configuration, if empty
+    return {"name": name} if is_plain else {"name": name, "configuration": configuration}
 
 
 def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
@@ -394,6 +395,20 @@ def faults(array: ArraySpec) -> Iterator[tuple[str, str]]:
     misplaced += [entry for entry in array.compressors if name_of(entry) in _BEFORE_BYTES]
     for entry in misplaced:
         yield "codecs", f"Zarr v3 cannot have {name_of(entry)!r} in that place. Choose others (rechunk), or write 0.4."
+    if _is_turned(array):
+        for entry in array.filters:
+            if name_of(entry).startswith("numcodecs."):
+                message = (
+                    f"in Zarr v3 {name_of(entry)!r} gives other pixels where numbers are big endian, or axes turned."
+                )
+                yield "codecs", f"{message} Choose others (rechunk), or write 0.4."
     fault = "" if array.fill_value is None else fill_value_fault(array.fill_value, array.dtype)
     if fault:
         yield "fill_value", fault
+
+
+def _is_turned(array: ArraySpec) -> bool:
+    """Whether bytes or axes are in another order than in memory: filters of numcodecs take them as they lie there."""
+    said = [value for entry in array.filters for value in configuration_of(entry).values()]
+    is_big = array.serializer == BIG or any(isinstance(value, str) and value.startswith(">") for value in said)
+    return is_big or any(name_of(entry) == "transpose" for entry in array.filters)

@@ -74,7 +74,7 @@ def bounds(entry: Any, size: int, location: str) -> tuple[int, int]:
     step = 1
     if isinstance(entry, slice):
         start, stop, step = entry.start, entry.stop, 1 if entry.step is None else entry.step
-    elif is_sequence(entry) and len(entry) == 2:
+    elif is_sequence(entry) and len(entry) == 2 and not isinstance(entry, range):  # whose two are not its ends
         start, stop = entry
     else:
         message = f"{entry!r} is neither a slice nor (start, stop). For the one position i say (i, i + 1)."

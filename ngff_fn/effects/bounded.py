@@ -57,7 +57,7 @@ def decoded(codec: Codec, data: Any, most: int) -> Any:
     Traceback (most recent call last):
     ValueError: it decodes to 1000000 bytes, and at most 1000 may be
     """
-    data = data if isinstance(data, bytes) else memoryview(data).tobytes()
+    data = _as_bytes(data)
     match codec.codec_id:
         case "blosc" | "lz4":
             refuse_more(codec, data, most)
@@ -83,6 +83,7 @@ def refuse_more(codec: Codec, data: Any, most: int) -> None:
         As ``decoded``; that it raises nothing does not say that the bytes are sound.
     """
     said: int | None = None
+    data = _as_bytes(data)
     match codec.codec_id:
         case "blosc":
             said = int.from_bytes(data[4:8], "little")
@@ -94,6 +95,11 @@ def refuse_more(codec: Codec, data: Any, most: int) -> None:
         decoded(codec, data, most)
     elif said is not None and said > most:
         raise _too_much(said, most)
+
+
+def _as_bytes(data: Any) -> bytes:
+    """Bytes, of which parts compare as bytes do: codecs of numcodecs give arrays, too."""
+    return data if isinstance(data, bytes) else memoryview(data).tobytes()
 
 
 def encoded_at_most(codecs: int, nbytes: int) -> int:

@@ -8,6 +8,7 @@ ways give the same pixels.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import product
@@ -111,7 +112,7 @@ class ChunkCodec:
             block = padded
         encoded: Any = np.ascontiguousarray(block, self.stored)
         for codec in self.codecs:
-            encoded = codec.encode(encoded)
+            encoded = _encoded(codec, encoded)
         return encoded if isinstance(encoded, bytes) else memoryview(encoded).tobytes()
 
     def _is_fill(self, block: Block) -> bool:
@@ -121,6 +122,11 @@ class ChunkCodec:
         if not block.size or block[(0,) * block.ndim].view(bits) != fill:
             return False
         return bool((np.ascontiguousarray(block).view(bits) == fill).all())
+
+
+def _encoded(codec: Codec, data: Any) -> Any:
+    """What a codec makes of some bytes: the same whenever it does. Gzip would write down what time it was."""
+    return gzip.compress(data, codec.level, mtime=0) if codec.codec_id == "gzip" else codec.encode(data)
 
 
 _NOWHERE = 2**64 - 1

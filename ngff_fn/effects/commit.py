@@ -161,7 +161,7 @@ def commit(
     '0.4'
     """
     _check_options(plan, durability, progress)
-    _check_pixel_options(executor, memory_limit)
+    _check_means(executor, memory_limit)
     check_flags(atomic_pixels=atomic_pixels, single_writer=single_writer)
     is_new = plan.base.mode in ("w", "w-")
     opened = None if is_new else plan.base.origin
@@ -349,14 +349,14 @@ def _check_options(plan: Plan, durability: str, progress: object) -> None:
         raise WrongTypeError(Problem("progress", message))
 
 
-def _check_pixel_options(executor: object, memory_limit: object) -> None:
-    problems = []
+def _check_means(executor: object, memory_limit: Any) -> None:
+    problems: list[Problem] = []
     if executor is not None and (isinstance(executor, type) or not callable(getattr(executor, "submit", None))):
-        cure = "Give one of concurrent.futures, or client.get_executor() of a Dask cluster."
+        cure = "Give one of concurrent.futures, or client.get_executor() of a Dask client; None: threads."
         problems.append(Problem("executor", f"{a_type(executor)} is no executor. {cure}"))
-    if memory_limit is not None and (isinstance(memory_limit, bool) or not isinstance(memory_limit, Real)):
-        cure = "Give one, such as 2**30."
-        problems.append(Problem("memory_limit", f"{a_type(memory_limit)} is no number of bytes. {cure}"))
+    is_number = isinstance(memory_limit, Real) and not isinstance(memory_limit, bool)
+    if memory_limit is not None and not (is_number and memory_limit >= 0):  # NaN is not
+        problems.append(Problem("memory_limit", f"{memory_limit!r} is no number of bytes. Give one, such as 2**30."))
     refuse(problems, WrongTypeError)
 
 

@@ -6,13 +6,14 @@ Arrays that are encoded as most are do not come here (see ``chunks``), unless th
 from __future__ import annotations
 
 from math import prod
-from operator import floordiv
 from typing import TYPE_CHECKING
 
+import numpy as np
 from attrs import frozen
 
 from ngff_fn.effects.bounded import decoded, encoded_at_most, refuse_more, refuse_unholdable
 from ngff_fn.effects.chunks import Read
+from ngff_fn.effects.torn import Index, form_of
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.arrays import ArraySpec
 
@@ -32,17 +33,14 @@ class Inspection:
     nbytes: int
     serialized: int
     """How many codecs make bytes of pixels in a way of their own: 0 or 1."""
-    count: int
-    """Chunks in a shard; 0 where there are no shards."""
-    index: int
-    """Bytes of the index of a shard."""
-    at_start: bool
+    index: Index | None
+    """Of a shard; None where there are no shards."""
 
     @property
     def most(self) -> int:
         """Bytes that a file may have; of one that has more, one more is read."""
         chunk = encoded_at_most(len(self.codecs) + 1, self.nbytes)  # one more: that which makes bytes of pixels
-        return chunk * max(1, self.count) + self.index
+        return chunk if self.index is None else chunk * self.index.count + self.index.size
 
     def read(self, read: Read, start: int, stop: int | None) -> bytes | None:
         """A part of a file, unless a chunk in it decodes to more than a chunk has.
@@ -63,13 +61,13 @@ class Inspection:
         if len(data) > self.most:
             message = f"it has more than {self.most} bytes, and a chunk decodes to {self.nbytes}"
             raise ValueError(message)
-        is_index = (start, stop) == ((0, self.index) if self.at_start else (-self.index, None))
-        if not self.index:
+        index = self.index
+        if index is None:
             self._inspect(data)
         elif (start, stop) == (0, None):
-            for part in self._chunks_of(data):
+            for part in _chunks_of(data, index):
                 self._inspect(part)
-        elif not is_index:
+        elif (start, stop) != ((0, index.size) if index.at_start else (-index.size, None)):
             self._inspect(data)
 
     def _inspect(self, data: bytes) -> None:
@@ -83,38 +81,33 @@ class Inspection:
             else:
                 refuse_more(codec, data, most)
 
-    def _chunks_of(self, shard: bytes) -> list[bytes]:
-        index = shard[: self.index] if self.at_start else shard[-self.index :]
-        found: list[bytes] = []
-        for at in range(0, len(index) - 15, 16):
-            offset, nbytes = (int.from_bytes(index[at + half : at + half + 8], "little") for half in (0, 8))
-            if offset < len(shard):
-                found.append(shard[offset : offset + nbytes])
-        return found
+
+def _chunks_of(shard: bytes, index: Index) -> list[bytes]:
+    said = shard[: index.size] if index.at_start else shard[-index.size :]
+    whole = len(said) // 16 * 16
+    numbers = np.frombuffer(said[:whole], index.dtype).tolist()[: 2 * index.count]
+    places = zip(numbers[::2], numbers[1::2], strict=True)
+    return [shard[offset : offset + nbytes] for offset, nbytes in places if offset < len(shard)]
 
 
-def inspection(array: ArraySpec) -> Inspection:
-    """How the files of an array are looked at.
+def inspection(array: ArraySpec) -> Inspection | None:
+    """How the files of an array are looked at; None for shards whose index is of a kind that only zarr knows.
 
     >>> inspect = inspection(ArraySpec(shape=(4,), dtype="uint8", chunks=(4,)))
     >>> inspect(bytes(4) + (2**31 - 1).to_bytes(4, "little") + bytes(8), 0, None)
     Traceback (most recent call last):
     ValueError: it decodes to 2147483647 bytes, and at most 4 may be
     """
+    index = form_of(array).index
+    if array.shards is not None and index is None:  # where its chunks lie is not known
+        return None
     itemsize = _WIDEST if array.filters else array.itemsize
     nbytes = prod(array.chunks) * itemsize
-    count = 0 if array.shards is None else prod(map(floordiv, array.shards, array.chunks))
-    said = array.shard_index or FrozenMap()
-    has_checksum = "index_codecs" not in said or "crc32c" in str(said["index_codecs"])
-    index = 16 * count + 4 * has_checksum if count else 0
-    at_start = said.get("index_location") == "start"
     return Inspection(
         codecs=tuple(map(_codec, array.compressors)),
         nbytes=nbytes,
         serialized=int(array.serializer is not None and array.serializer.get("name") != "bytes"),
-        count=count,
         index=index,
-        at_start=at_start,
     )
 
 

@@ -128,8 +128,9 @@ def stage_pixels(  # noqa: PLR0917 — what is written where
 ) -> None:
     """Write units of an array: the same bytes whatever the executor and the number of its workers.
 
-    A unit that is a unit of a stored array is copied as bytes, one that is all fill value is left out, and all others
-    are made: one task each, of a whole unit.
+    Only where zarr encodes them with gzip (see ``chunks``), their headers say what time it was. A unit that is a unit
+    of a stored array is copied as bytes, one that is all fill value is left out, and all others are made: one task
+    each, of a whole unit.
 
     Parameters
     ----------
