@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -35,6 +36,22 @@ def with_more(image: Any) -> nf.Image:
     return nf.add_label(image, "more", np.ones(image.levels[0].array.shape[1:], "uint8"))
 
 
+def overtaken_at(change_at: int, store: MemoryStore, act: Callable[[], Any]) -> Counting:
+    """A writer who stands still before one of his changes while another one acts."""
+
+    class Overtaken(Counting):
+        left = change_at
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                act()
+            return super().change(operation, *arguments, **said)
+
+    return Overtaken(store)
+
+
 ROOTS: dict[str, Any] = {
     "an image": an_image(),
     "one with nuclei": with_labels("nuclei"),
@@ -54,6 +71,32 @@ def test_what_is_left_is_what_would_be_created(old: str, new: str, versions: tup
     nf.create(store, ROOTS[new], version=versions[1], **REPLACING)
     nf.create(alone, ROOTS[new], version=versions[1])
     assert contents(store) == contents(alone)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("root", ["an image", "a plate"])
+def test_what_holds_no_document_at_all_is_replaced_too(root: str, version: Version) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    for key in ("notes.txt", "0/c/0/0/0", "0/0.0.0", "A/100% of it.csv"):
+        obstore.put(store, key, b"of others")
+    nf.create(store, ROOTS[root], version=version, **REPLACING)
+    nf.create(alone, ROOTS[root], version=version)
+    assert contents(store) == contents(alone)
+
+
+@pytest.mark.parametrize("change", range(0, 24, 3))
+def test_of_two_who_replace_what_holds_no_document_each_comes_before_or_after_the_other(
+    change: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    store = MemoryStore()
+    obstore.put(store, "notes.txt", b"of others")
+    objects = overtaken_at(
+        change, store, lambda: nf.create(door(Counting(store)), an_image(7), version="0.5", **REPLACING)
+    )
+    nf.create(door(objects), an_image(9), version="0.5", **REPLACING)
+    assert np.unique(nf.to_numpy(store, "0")).tolist() in ([7], [9])
+    assert not [key for key in keys_of(store) if "ngff_fn" in key or "notes" in key]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -80,19 +123,7 @@ def test_what_another_writer_adds_meanwhile_is_replaced_as_well_or_comes_after_i
     store = MemoryStore()
     nf.create(store, with_labels("cells"), version="0.5")
 
-    class Overtaken(Counting):
-        """Another writer comes before one of the changes."""
-
-        left = 0
-
-        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
-            self.left -= 1
-            if self.left == -1:
-                nf.update(door(Counting(store)), with_more)
-            return super().change(operation, *arguments, **said)
-
-    objects = Overtaken(store)
-    objects.left, objects.at_once = change, 1
+    objects = overtaken_at(change, store, lambda: nf.update(door(Counting(store)), with_more))
     nf.create(door(objects), an_image(9), version="0.5", **REPLACING)
     found: Any = nf.open_ome_zarr(store).root
     assert {label.path for label in getattr(found.labels, "images", ())} <= {"more"}  # of one who came after it

@@ -140,6 +140,8 @@ def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
     new = [Change(key=key, before=None, text=text) for key, text in texts.items()]
     record = evolve(lease.record, changes=(*changes, *new), first=first, last=last)
     if not files.documents.more(lease, record, dict.fromkeys(texts)):
+        if work.plan.base.mode == "w":  # by another who replaces the same
+            raise overtaken(list(texts))
         message = "something was put there meanwhile. Move it away, or take another name."
         raise StoreExistsError(*(Problem(joined(files.identity, change.key), message) for change in new))
 

@@ -135,6 +135,8 @@ class FencedDocuments:
         def put(change: Change) -> str | None:
             return self.objects.put_if(self.key(change.key), fence(change.fenced, record.name), tags[change.key])
 
+        if not record.changes:  # what is replaced may hold no document
+            return {}
         first, *others = sorted(record.changes, key=lambda change: change.key)
         tag = put(first)
         made = [] if tag is None else [tag, *self._each(put, others)]
