@@ -14,7 +14,7 @@ from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
-from ngff_fn.effects import leases, object_creation
+from ngff_fn.effects import claims, leases
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -188,4 +188,4 @@ def test_where_nothing_is_there_it_is_created_in_its_place() -> None:
     objects = Counting(store)
     nf.create(door(objects), an_image(), version="0.5", **REPLACING)
     assert not [request for request in objects.requests if "stage" in request]
-    assert object_creation.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]
+    assert claims.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]

@@ -13,17 +13,19 @@ from itertools import chain, takewhile
 
 from attrs import evolve
 
+from ngff_fn.effects.claims import BEING_CREATED, end_creation
 from ngff_fn.effects.conditional import all_unfenced, changes_of, compared, overtaken, text_of
 from ngff_fn.effects.fenced import Change, Fences, new_record
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.moment import new_paths
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.object_replacement import documents_in, replacing_steps, standing_below
-from ngff_fn.effects.record import WORKSHOP, Exchange, Move, Put, Step, changed_by
+from ngff_fn.effects.object_replacement import documents_in, keys_in, replacing_steps, standing_below
+from ngff_fn.effects.objects import is_document
+from ngff_fn.effects.record import CREATING, WORKSHOP, Exchange, Move, Put, Step, changed_by, is_claim
 from ngff_fn.effects.staging import Work, staged_steps
 from ngff_fn.effects.transaction import happened
-from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import MoveNode, RetireNode, WriteArray
 from ngff_fn.records.paths import is_within, joined
 
@@ -102,8 +104,21 @@ def _leaving(work: Work, files: ObjectFiles) -> list[str]:
 
 
 def _refuse_more(work: Work, files: ObjectFiles, known: AbstractSet[str]) -> None:
-    """Refuse where a document has come into a tree that moves or goes, before the fences of those around it."""
-    more = set(documents_in(files, _leaving(work, files))) - known
+    """Refuse where something has come into a tree that moves or goes, before the fences of those around it: a document,
+    or the claim of somebody who creates something there. Who claims it later finds the fences, and waits.
+
+    Raises
+    ------
+    ConflictError
+        Naming it.
+    """
+    keys = list(keys_in(files, _leaving(work, files)))
+    claimed = [key.removesuffix(f"/{CREATING}") for key in keys if is_claim(key)]
+    if claimed:
+        ended = [place for place in claimed if end_creation(files, place)]
+        message = BEING_CREATED if not ended else "somebody has just created it. Do the same again."
+        raise ConflictError(*(Problem(joined(files.identity, place), message) for place in ended or claimed))
+    more = set(filter(is_document, keys)) - known
     if more:
         raise overtaken(sorted(more))
 

@@ -227,7 +227,7 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
 
 def _refuse_unfinished(files: ObjectFiles, address: Address) -> None:
     """Of what its creator makes where it will be, the root comes last."""
-    from ngff_fn.effects.object_creation import unfinished  # which reads
+    from ngff_fn.effects.claims import unfinished  # which reads
 
     if unfinished(files, address.path) is None:
         return

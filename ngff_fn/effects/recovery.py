@@ -12,10 +12,11 @@ from attrs import frozen
 
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.claims import end_creation, unfinished
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.interrupted import CREATED, of_commits
 from ngff_fn.effects.moment import beside_of, clean_beside
-from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
+from ngff_fn.effects.object_creation import PROBE, remove_unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import CREATING, DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repositories import A_REPOSITORY, BEGINNING, is_repository
