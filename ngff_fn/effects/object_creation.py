@@ -151,15 +151,30 @@ class _Claim:
 
 
 class _Guarded(ObjectFiles):
-    """The files of a creator, in this process: nothing is written once he has been given up."""
+    """The files of a creator, in this process: nothing is written once he has been given up.
+
+    A request that he was about to send when he stood still comes later than that; so it overwrites nothing.
+    """
 
     def __init__(self, files: ObjectFiles, claim: _Claim) -> None:
-        super().__init__(files.objects, files.root, is_alone=True)
+        super().__init__(files.objects, files.root, is_alone=files.is_alone)
         self._claim = claim
 
     def write(self, key: str, data: bytes) -> None:
         self._claim.require()
-        super().write(key, data)
+        if self.is_alone:
+            super().write(key, data)
+        elif not self._put_new(key, data):
+            message = "something was put there meanwhile. Take another name."
+            raise StoreExistsError(Problem(joined(self.identity, key), message))
+
+    def _put_new(self, key: str, data: bytes) -> bool:
+        """Not marked as a commit's: of what has the same bytes it does not matter whose it is."""
+        try:
+            return self.objects.put_if(self._key(key), data, None) is not None
+        except StoreError:  # requests with conditions are not sent again by themselves
+            self._claim.require(at_once=True)
+            return self.objects.put_if(self._key(key), data, None) is not None
 
     def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:
         self._claim.require()
