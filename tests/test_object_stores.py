@@ -469,6 +469,22 @@ def test_what_a_creator_was_about_to_write_when_he_was_taken_for_dead_overwrites
     np.testing.assert_array_equal(found, PIXELS + 1)
 
 
+def test_a_write_that_failed_is_not_taken_for_an_earlier_one_of_the_same_commit() -> None:
+    store = MemoryStore()
+
+    class Busy(Objects):
+        """No request is carried out."""
+
+        def change(self, *_: Any, **__: Any) -> Any:
+            raise self._errors.GenericError("503 Slow Down")
+
+    tag = Objects(store, IDENTITY).put_if("zarr.json", b"1", None, "a")
+    busy = Busy(store, IDENTITY)
+    assert busy.get("zarr.json") is not None
+    with pytest.raises(nf.StoreError, match="503"):
+        busy.put_if("zarr.json", b"2", tag, "a")
+
+
 def chunks_in(store: MemoryStore) -> dict[str, bytes]:
     return {key: data for key, data in contents(store).items() if "/c/" in key}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from itertools import product
+from contextlib import suppress
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -189,3 +191,40 @@ def test_where_nothing_is_there_it_is_created_in_its_place() -> None:
     nf.create(door(objects), an_image(), version="0.5", **REPLACING)
     assert not [request for request in objects.requests if "stage" in request]
     assert claims.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]
+
+
+def but_for_revisions(store: MemoryStore) -> dict[str, bytes]:
+    """All objects; the revision of an array is another one in each store."""
+    return {key: re.sub(rb'"revision": "[0-9a-f]+"', b"", data) for key, data in contents(store).items()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_request_that_is_refused_leaves_no_fence_behind(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    start, after = MemoryStore(), MemoryStore()
+    old, new = with_more(an_image()), an_image(5)
+    nf.create(start, old, version=version)
+    nf.create(after, new, version=version)
+
+    class Busy(Counting):
+        """One request is not carried out."""
+
+        left = 0
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                raise self._errors.GenericError("503 Slow Down")
+            return super().change(operation, *arguments, **said)
+
+    for change in count():
+        store = copied(start)
+        objects = Busy(store)
+        objects.left = change
+        with suppress(nf.StoreError):
+            nf.create(door(objects), new, version=version, **REPLACING)
+        nf.recover(door(Counting(store)))
+        assert but_for_revisions(store) in (but_for_revisions(start), but_for_revisions(after))
+        if objects.left >= 0:
+            break
