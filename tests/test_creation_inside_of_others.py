@@ -156,6 +156,15 @@ def test_once_vacuum_has_removed_what_a_dead_creator_left_it_is_done(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_where_a_creator_died_who_puts_something_there_is_told_how_it_is_removed(version: Version) -> None:
+    store = a_plate(version)
+    with suppress(Death):
+        nf.create(as_another(store, INSIDE, Dying(store, 4)), NEW, version=version)
+    with pytest.raises(nf.StoreExistsError, match=rf"{INSIDE}: another writer creates it .*vacuum"):
+        nf.update(as_another(store), c.add_position(INSIDE, NEW))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_creation_that_has_happened_moves_whole_with_what_is_above_it(version: Version) -> None:
     start = a_plate(version)
     for changes in range(40):

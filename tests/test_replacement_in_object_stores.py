@@ -7,16 +7,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, product
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import obstore
 import pytest
 import zarr
+from attrs import evolve
 from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn.effects import claims, leases
+from ngff_fn.effects.fenced import fence
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -130,6 +133,19 @@ def test_what_another_writer_adds_meanwhile_is_replaced_as_well_or_comes_after_i
     found: Any = nf.open_ome_zarr(store).root
     assert {label.path for label in getattr(found.labels, "images", ())} <= {"more"}  # of one who came after it
     assert (nf.to_numpy(store, "0") == 9).all()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("node", ["", "0"])
+def test_what_a_commit_that_never_happened_has_left_where_there_was_nothing_is_replaced(
+    node: str, version: Version
+) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    nf.create(alone, an_image(), version=version)
+    name = "zarr.json" if version == "0.5" else ".zattrs"
+    obstore.put(store, f"{node}/{name}".lstrip("/"), fence(b"{}", uuid4().hex))
+    nf.create(evolve(door(Counting(store)), patience=1.0), an_image(), version=version, **REPLACING)
+    assert but_for_revisions(store) == but_for_revisions(alone)
 
 
 def test_what_somebody_is_creating_just_now_is_not_replaced() -> None:

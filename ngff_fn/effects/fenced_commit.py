@@ -7,13 +7,13 @@ that it has happened, and how it is carried out; from then on readers see it so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain, takewhile
 
 from attrs import evolve
 
-from ngff_fn.effects.claims import BEING_CREATED, end_creation
+from ngff_fn.effects.claims import BEING_CREATED, end_creation, unfinished
 from ngff_fn.effects.conditional import all_unfenced, changes_of, compared, overtaken, text_of
 from ngff_fn.effects.fenced import Change, Fences, new_record
 from ngff_fn.effects.fences import FencedDocuments
@@ -52,7 +52,7 @@ def by_fences(work: Work, files: ObjectFiles) -> str:
         try:
             _refuse_more(work, files, tags.keys())
             _clear_the_way(work, files)
-            _stage(evolve(work, atomic_pixels=True), files, lease)
+            _stage(evolve(work, atomic_pixels=True), files, lease, tags)
             _happen(lease)
         except NgffError as error:
             if _is_given_up(documents, lease):
@@ -134,6 +134,8 @@ def _clear_the_way(work: Work, files: ObjectFiles) -> None:
                 files.documents.end(record.name)
             if work.plan.base.mode == "w":
                 continue
+            if unfinished(files, work.at(path)) is not None:
+                raise StoreExistsError(Problem(joined(files.identity, work.at(path)), BEING_CREATED)) from None
             if not files.documents.remove_traces(documents_in(files, [work.at(path)])) and not others:
                 raise
             work.refuse_in_the_way(path)
@@ -145,8 +147,11 @@ def _touches(record: Fences, path: str) -> bool:
     )
 
 
-def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
-    """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened."""
+def _stage(work: Work, files: ObjectFiles, lease: Lease, tags: Mapping[str, str | None]) -> None:
+    """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened.
+
+    ``tags``: what was found; where there is no document, there may be a trace of a commit that never happened.
+    """
     steps = _steps(work, files, lease.record.stage)
     first = tuple(takewhile(lambda step: not isinstance(step, Put), steps))
     last = tuple(step for step in steps[len(first) :] if not isinstance(step, Put))
@@ -154,7 +159,7 @@ def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
     changes = [evolve(each, text=texts.pop(each.key, each.text)) for each in lease.record.changes]
     new = [Change(key=key, before=None, text=text) for key, text in texts.items()]
     record = evolve(lease.record, changes=(*changes, *new), first=first, last=last)
-    if not files.documents.more(lease, record, dict.fromkeys(texts)):
+    if not files.documents.more(lease, record, {key: tags.get(key) for key in texts}):
         if work.plan.base.mode == "w":  # by another who replaces the same
             raise overtaken(list(texts))
         message = "something was put there meanwhile. Move it away, or take another name."
