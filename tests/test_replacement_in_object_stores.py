@@ -18,8 +18,9 @@ from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
-from ngff_fn.effects import claims, leases
-from ngff_fn.effects.fenced import fence
+from ngff_fn.effects import claims, fences, leases
+from ngff_fn.effects.fenced import State, fence
+from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -133,6 +134,30 @@ def test_what_another_writer_adds_meanwhile_is_replaced_as_well_or_comes_after_i
     found: Any = nf.open_ome_zarr(store).root
     assert {label.path for label in getattr(found.labels, "images", ())} <= {"more"}  # of one who came after it
     assert (nf.to_numpy(store, "0") == 9).all()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_has_happened_is_not_taken_back_where_it_is_interrupted_right_then(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    nf.create(store, with_labels("cells"), version=version)
+    nf.create(alone, an_image(5), version=version)
+
+    class Interrupted(Lease):
+        def say(self, state: State) -> bool:
+            done = super().say(state)
+            if state == "commit":
+                raise KeyboardInterrupt
+            return done
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(fences, "Lease", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            nf.create(door(Counting(store)), an_image(5), version=version, **REPLACING)
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    nf.recover(door(Counting(store)))
+    assert but_for_revisions(store) == but_for_revisions(alone)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
