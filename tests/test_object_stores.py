@@ -641,6 +641,15 @@ def test_a_url_that_nobody_knows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_a_directory_without_a_file_as_fsspec_has_them_moves_with_its_well(version: Version) -> None:
+    url = f"memory://{version}-empty/plate.zarr"
+    nf.create(url, nf.plate_from_positions({"A/1/0": a_simple_image()}), version=version, single_writer=True)
+    nf.create(f"{url}/A/1/7", a_simple_image(), version=version, single_writer=True)  # whose claim has gone
+    nf.update(url, c.rename_well("A/1", "A/9"), single_writer=True, timeout=1)
+    np.testing.assert_array_equal(nf.to_numpy(url, "A/9/7/0"), PIXELS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_what_fsspec_knows_is_read_and_has_a_single_writer(version: Version) -> None:
     url = f"memory://{version}/cells.zarr"
     with pytest.raises(nf.UnsupportedError, match="single_writer=True"):
