@@ -641,6 +641,20 @@ def test_a_url_that_nobody_knows_is_refused() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_a_single_writer_removes_a_creation_that_was_interrupted_by_vacuum(version: Version) -> None:
+    store = MemoryStore()
+    dying = Address(files=ObjectFiles(Dying(store, 5), "a.zarr"), path="")
+    with pytest.raises(Death):
+        nf.create(dying, a_simple_image(), version=version, single_writer=True)
+    obstore.put(store, "a.zarr/notes.txt", b"of others")
+    with pytest.raises(nf.StoreExistsError, match=r"interrupted\. vacuum\(store, single_writer=True\)"):
+        nf.create(at(store, "a.zarr"), a_simple_image(), version=version, single_writer=True)
+    assert nf.vacuum(at(store, "a.zarr"), single_writer=True, dry_run=True).removed
+    assert nf.vacuum(at(store, "a.zarr"), single_writer=True).removed
+    assert keys_of(store) == ["a.zarr/notes.txt"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_directory_without_a_file_as_fsspec_has_them_moves_with_its_well(version: Version) -> None:
     url = f"memory://{version}-empty/plate.zarr"
     nf.create(url, nf.plate_from_positions({"A/1/0": a_simple_image()}), version=version, single_writer=True)

@@ -13,6 +13,9 @@ BEING_CREATED = (
     "another writer creates it just now, or has died when he did. Wait; or, where nobody does so,"
     " vacuum(store, older_than=3600), with this path as the store, removes what he has made."
 )
+INTERRUPTED = (
+    "its creation was interrupted. vacuum(store, single_writer=True) removes what was made; then create it again."
+)
 
 
 def unfinished(files: ObjectFiles, path: str) -> str | None:

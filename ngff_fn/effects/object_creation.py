@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ngff_fn.effects import object_trees
 from ngff_fn.effects.carry import beside
-from ngff_fn.effects.claims import BEING_CREATED, ROOTS, roots_in, unfinished
+from ngff_fn.effects.claims import BEING_CREATED, INTERRUPTED, ROOTS, roots_in, unfinished
 from ngff_fn.effects.conditional import all_unfenced, overtaken
 from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
@@ -90,7 +90,7 @@ def refuse_occupied(work: Work, files: ObjectFiles) -> None:
     if is_repository(lambda key: files.objects.read(files.documents.key(joined(path, key)), 0, BEGINNING)):
         raise StoreExistsError(Problem(where, A_REPOSITORY))
     if unfinished(files, path) is not None:
-        message = BEING_CREATED
+        message = INTERRUPTED if files.is_alone else BEING_CREATED
     elif work.plan.base.mode == "w-":
         message = "something is there already. Replace it with mode='w' or overwrite=True, or take another name."
     elif files.documents.key(path) in others:
@@ -249,6 +249,10 @@ def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
         Where another writer was faster.
     """
     at = joined(path, CREATING)
+    if files.is_alone:  # nobody else writes, so nobody has to be told
+        for name in (*_names_in(files, at), WORKSHOP):
+            files.remove(joined(path, name))
+        return
     claim = _Claim(files, at, _names_in(files, at), tag)
     if claim.is_got and roots_in(files, path):
         return

@@ -299,6 +299,15 @@ def vacuum(
                 sweep(files, DRAFT, is_held=False)
             for path, is_held in list(staged(files, STAGE)):
                 sweep(files, path, is_held=is_held, needed=needed)
+            for found_in, at, tag in _of_one_creator(files, path):
+                place = joined(files.identity, at)
+                reason = _reason(found_in, at, age, needed) if found_in.documents.key(at) else WHOLE
+                if reason:
+                    kept[place] = reason
+                    continue
+                if not dry_run:
+                    remove_unfinished(found_in, at, tag)
+                removed.append(place)
             if _is_empty(files, set(removed)):
                 removed.append(joined(files.identity, WORKSHOP))
             if not dry_run:
@@ -313,6 +322,14 @@ def vacuum(
             if not dry_run:
                 around.prune(stage)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
+
+
+def _of_one_creator(files: Files, path: str) -> Iterator[tuple[ObjectFiles, str, str]]:
+    """What a single writer who died has begun to create among objects, with the tags of his claims."""
+    if isinstance(files, ObjectFiles):
+        for at in dict.fromkeys(("", path)):
+            if (tag := unfinished(files, at)) is not None:
+                yield files, at, tag
 
 
 def _age(older_than: object) -> float | None:
