@@ -441,7 +441,82 @@ def test_a_creator_who_wakes_up_while_he_is_removed_has_created_nothing(
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("changes", range(1, 12))
+@pytest.mark.parametrize("changes", range(2, 12))
+def test_what_a_creator_was_about_to_write_when_he_was_taken_for_dead_overwrites_nothing(
+    changes: int, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_creation, "BEAT", 0)
+    store = MemoryStore()
+    other = nf.image_from(PIXELS + 1, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
+
+    class Sleeping(Counting):
+        """Stands still before one of its changes."""
+
+        left = changes
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                nf.vacuum(at(store), older_than=0)
+                nf.create(at(store), other, version=version)
+            return super().change(operation, *arguments, **said)
+
+    sleeping = Address(files=ObjectFiles(Sleeping(store), "images/a.zarr"), path="")
+    with suppress(nf.NgffError), one_at_a_time() as executor:
+        nf.create(sleeping, an_image(), version=version, executor=executor)
+    found = zarr.open_array(ObjectStore(store), path="images/a.zarr/0", mode="r")[...]
+    np.testing.assert_array_equal(found, PIXELS + 1)
+
+
+def test_a_write_that_failed_is_not_taken_for_an_earlier_one_of_the_same_commit() -> None:
+    store = MemoryStore()
+
+    class Busy(Objects):
+        """No request is carried out."""
+
+        def change(self, *_: Any, **__: Any) -> Any:
+            raise self._errors.GenericError("503 Slow Down")
+
+    tag = Objects(store, IDENTITY).put_if("zarr.json", b"1", None, "a")
+    busy = Busy(store, IDENTITY)
+    assert busy.get("zarr.json") is not None
+    with pytest.raises(nf.StoreError, match="503"):
+        busy.put_if("zarr.json", b"2", tag, "a")
+
+
+def chunks_in(store: MemoryStore) -> dict[str, bytes]:
+    return {key: data for key, data in contents(store).items() if "/c/" in key}
+
+
+def test_a_creator_whose_request_was_lost_on_the_way_sends_it_once_more() -> None:
+    store, alone = MemoryStore(), MemoryStore()
+
+    class Failing(Counting):
+        """Each chunk fails once, before it is written or after it."""
+
+        failed = 0
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            key = str(arguments[1])
+            is_first = "/c/" in key and not any(key in request for request in self.requests)
+            if not is_first:
+                return super().change(operation, *arguments, **said)
+            self.failed += 1
+            if self.failed % 2:
+                super().change(operation, *arguments, **said)
+            else:
+                self.requests.append(key)
+            raise self._errors.GenericError("connection closed before message completed")
+
+    nf.create(door(failing := Failing(store)), a_simple_image(), version="0.5")
+    nf.create(alone, a_simple_image(), version="0.5")
+    assert failing.failed > 3
+    assert chunks_in(store) == chunks_in(alone)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("changes", range(2, 12))
 def test_a_creator_who_was_taken_for_dead_touches_nothing_of_the_next_one(
     changes: int, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -453,16 +528,15 @@ def test_a_creator_who_was_taken_for_dead_touches_nothing_of_the_next_one(
         """Stands still in the middle, once all that it has made is removed, and another one has created the store."""
 
         left = changes
+        at_once = 1
 
-        def tag(self, key: str) -> str | None:
-            return Objects.tag(self, key)
-
-        def put(self, key: str, data: bytes) -> None:
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            done = super().change(operation, *arguments, **said)
             self.left -= 1
-            super().put(key, data)
             if self.left == 0:
                 nf.vacuum(at(store), older_than=0)
                 nf.create(at(store), other, version=version)
+            return done
 
     sleeping = Address(files=ObjectFiles(Sleeping(store), "images/a.zarr"), path="")
     with pytest.raises(nf.StoreExistsError, match="for dead"), one_at_a_time() as executor:
@@ -564,6 +638,29 @@ def test_what_is_served_is_copied_to_a_disk(tmp_path: Path, served: str) -> None
 def test_a_url_that_nobody_knows_is_refused() -> None:
     with pytest.raises(nf.UnsupportedError, match="neither obstore nor fsspec takes it"):
         nf.open_ome_zarr("gopher://somewhere/image.zarr")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_single_writer_removes_a_creation_that_was_interrupted_by_vacuum(version: Version) -> None:
+    store = MemoryStore()
+    dying = Address(files=ObjectFiles(Dying(store, 5), "a.zarr"), path="")
+    with pytest.raises(Death):
+        nf.create(dying, a_simple_image(), version=version, single_writer=True)
+    obstore.put(store, "a.zarr/notes.txt", b"of others")
+    with pytest.raises(nf.StoreExistsError, match=r"interrupted\. vacuum\(store, single_writer=True\)"):
+        nf.create(at(store, "a.zarr"), a_simple_image(), version=version, single_writer=True)
+    assert nf.vacuum(at(store, "a.zarr"), single_writer=True, dry_run=True).removed
+    assert nf.vacuum(at(store, "a.zarr"), single_writer=True).removed
+    assert keys_of(store) == ["a.zarr/notes.txt"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_directory_without_a_file_as_fsspec_has_them_moves_with_its_well(version: Version) -> None:
+    url = f"memory://{version}-empty/plate.zarr"
+    nf.create(url, nf.plate_from_positions({"A/1/0": a_simple_image()}), version=version, single_writer=True)
+    nf.create(f"{url}/A/1/7", a_simple_image(), version=version, single_writer=True)  # whose claim has gone
+    nf.update(url, c.rename_well("A/1", "A/9"), single_writer=True, timeout=1)
+    np.testing.assert_array_equal(nf.to_numpy(url, "A/9/7/0"), PIXELS)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import product
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count, product
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import obstore
 import pytest
 import zarr
+from attrs import evolve
 from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
-from ngff_fn.effects import leases, object_creation
+from ngff_fn.effects import claims, fences, leases
+from ngff_fn.effects.fenced import State, fence
+from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
@@ -35,6 +42,22 @@ def with_more(image: Any) -> nf.Image:
     return nf.add_label(image, "more", np.ones(image.levels[0].array.shape[1:], "uint8"))
 
 
+def overtaken_at(change_at: int, store: MemoryStore, act: Callable[[], Any]) -> Counting:
+    """A writer who stands still before one of his changes while another one acts."""
+
+    class Overtaken(Counting):
+        left = change_at
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                act()
+            return super().change(operation, *arguments, **said)
+
+    return Overtaken(store)
+
+
 ROOTS: dict[str, Any] = {
     "an image": an_image(),
     "one with nuclei": with_labels("nuclei"),
@@ -54,6 +77,32 @@ def test_what_is_left_is_what_would_be_created(old: str, new: str, versions: tup
     nf.create(store, ROOTS[new], version=versions[1], **REPLACING)
     nf.create(alone, ROOTS[new], version=versions[1])
     assert contents(store) == contents(alone)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("root", ["an image", "a plate"])
+def test_what_holds_no_document_at_all_is_replaced_too(root: str, version: Version) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    for key in ("notes.txt", "0/c/0/0/0", "0/0.0.0", "A/100% of it.csv"):
+        obstore.put(store, key, b"of others")
+    nf.create(store, ROOTS[root], version=version, **REPLACING)
+    nf.create(alone, ROOTS[root], version=version)
+    assert contents(store) == contents(alone)
+
+
+@pytest.mark.parametrize("change", range(0, 24, 3))
+def test_of_two_who_replace_what_holds_no_document_each_comes_before_or_after_the_other(
+    change: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    store = MemoryStore()
+    obstore.put(store, "notes.txt", b"of others")
+    objects = overtaken_at(
+        change, store, lambda: nf.create(door(Counting(store)), an_image(7), version="0.5", **REPLACING)
+    )
+    nf.create(door(objects), an_image(9), version="0.5", **REPLACING)
+    assert np.unique(nf.to_numpy(store, "0")).tolist() in ([7], [9])
+    assert not [key for key in keys_of(store) if "ngff_fn" in key or "notes" in key]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -80,23 +129,48 @@ def test_what_another_writer_adds_meanwhile_is_replaced_as_well_or_comes_after_i
     store = MemoryStore()
     nf.create(store, with_labels("cells"), version="0.5")
 
-    class Overtaken(Counting):
-        """Another writer comes before one of the changes."""
-
-        left = 0
-
-        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
-            self.left -= 1
-            if self.left == -1:
-                nf.update(door(Counting(store)), with_more)
-            return super().change(operation, *arguments, **said)
-
-    objects = Overtaken(store)
-    objects.left, objects.at_once = change, 1
+    objects = overtaken_at(change, store, lambda: nf.update(door(Counting(store)), with_more))
     nf.create(door(objects), an_image(9), version="0.5", **REPLACING)
     found: Any = nf.open_ome_zarr(store).root
     assert {label.path for label in getattr(found.labels, "images", ())} <= {"more"}  # of one who came after it
     assert (nf.to_numpy(store, "0") == 9).all()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_has_happened_is_not_taken_back_where_it_is_interrupted_right_then(
+    version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    nf.create(store, with_labels("cells"), version=version)
+    nf.create(alone, an_image(5), version=version)
+
+    class Interrupted(Lease):
+        def say(self, state: State) -> bool:
+            done = super().say(state)
+            if state == "commit":
+                raise KeyboardInterrupt
+            return done
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(fences, "Lease", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            nf.create(door(Counting(store)), an_image(5), version=version, **REPLACING)
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    nf.recover(door(Counting(store)))
+    assert but_for_revisions(store) == but_for_revisions(alone)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("node", ["", "0"])
+def test_what_a_commit_that_never_happened_has_left_where_there_was_nothing_is_replaced(
+    node: str, version: Version
+) -> None:
+    store, alone = MemoryStore(), MemoryStore()
+    nf.create(alone, an_image(), version=version)
+    name = "zarr.json" if version == "0.5" else ".zattrs"
+    obstore.put(store, f"{node}/{name}".lstrip("/"), fence(b"{}", uuid4().hex))
+    nf.create(evolve(door(Counting(store)), patience=1.0), an_image(), version=version, **REPLACING)
+    assert but_for_revisions(store) == but_for_revisions(alone)
 
 
 def test_what_somebody_is_creating_just_now_is_not_replaced() -> None:
@@ -157,4 +231,41 @@ def test_where_nothing_is_there_it_is_created_in_its_place() -> None:
     objects = Counting(store)
     nf.create(door(objects), an_image(), version="0.5", **REPLACING)
     assert not [request for request in objects.requests if "stage" in request]
-    assert object_creation.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]
+    assert claims.end_creation(door(Counting(copied(store))).files, "") is False  # type: ignore[arg-type]
+
+
+def but_for_revisions(store: MemoryStore) -> dict[str, bytes]:
+    """All objects; the revision of an array is another one in each store."""
+    return {key: re.sub(rb'"revision": "[0-9a-f]+"', b"", data) for key, data in contents(store).items()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_request_that_is_refused_leaves_no_fence_behind(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "SILENCE", 0.02)
+    start, after = MemoryStore(), MemoryStore()
+    old, new = with_more(an_image()), an_image(5)
+    nf.create(start, old, version=version)
+    nf.create(after, new, version=version)
+
+    class Busy(Counting):
+        """One request is not carried out."""
+
+        left = 0
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                raise self._errors.GenericError("503 Slow Down")
+            return super().change(operation, *arguments, **said)
+
+    for change in count():
+        store = copied(start)
+        objects = Busy(store)
+        objects.left = change
+        with suppress(nf.StoreError):
+            nf.create(door(objects), new, version=version, **REPLACING)
+        nf.recover(door(Counting(store)))
+        assert but_for_revisions(store) in (but_for_revisions(start), but_for_revisions(after))
+        if objects.left >= 0:
+            break

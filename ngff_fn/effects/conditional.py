@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from uuid import uuid4
 
+from ngff_fn.effects.claims import end_creation
 from ngff_fn.effects.fenced import Change, fenced_by, new_record, remaining
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Watch, now
-from ngff_fn.effects.object_creation import end_creation
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.objects import Found
 from ngff_fn.effects.record import WORKSHOP

@@ -7,23 +7,25 @@ that it has happened, and how it is carried out; from then on readers see it so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain, takewhile
 
 from attrs import evolve
 
+from ngff_fn.effects.claims import BEING_CREATED, end_creation, unfinished
 from ngff_fn.effects.conditional import all_unfenced, changes_of, compared, overtaken, text_of
 from ngff_fn.effects.fenced import Change, Fences, new_record
 from ngff_fn.effects.fences import FencedDocuments
 from ngff_fn.effects.leases import Lease
 from ngff_fn.effects.moment import new_paths
 from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.object_replacement import documents_in, replacing_steps, standing_below
-from ngff_fn.effects.record import WORKSHOP, Exchange, Move, Put, Step, changed_by
+from ngff_fn.effects.object_replacement import documents_in, keys_in, replacing_steps, standing_below
+from ngff_fn.effects.objects import is_document
+from ngff_fn.effects.record import CREATING, WORKSHOP, Exchange, Move, Put, Step, changed_by, is_claim
 from ngff_fn.effects.staging import Work, staged_steps
 from ngff_fn.effects.transaction import happened
-from ngff_fn.errors import NgffError, Problem, StoreExistsError
+from ngff_fn.errors import ConflictError, NgffError, Problem, StoreExistsError
 from ngff_fn.plan.operations import MoveNode, RetireNode, WriteArray
 from ngff_fn.records.paths import is_within, joined
 
@@ -50,7 +52,7 @@ def by_fences(work: Work, files: ObjectFiles) -> str:
         try:
             _refuse_more(work, files, tags.keys())
             _clear_the_way(work, files)
-            _stage(evolve(work, atomic_pixels=True), files, lease)
+            _stage(evolve(work, atomic_pixels=True), files, lease, tags)
             _happen(lease)
         except NgffError as error:
             if _is_given_up(documents, lease):
@@ -102,8 +104,21 @@ def _leaving(work: Work, files: ObjectFiles) -> list[str]:
 
 
 def _refuse_more(work: Work, files: ObjectFiles, known: AbstractSet[str]) -> None:
-    """Refuse where a document has come into a tree that moves or goes, before the fences of those around it."""
-    more = set(documents_in(files, _leaving(work, files))) - known
+    """Refuse where something has come into a tree that moves or goes, before the fences of those around it: a document,
+    or the claim of somebody who creates something there. Who claims it later finds the fences, and waits.
+
+    Raises
+    ------
+    ConflictError
+        Naming it.
+    """
+    keys = list(keys_in(files, _leaving(work, files)))
+    claimed = [key.removesuffix(f"/{CREATING}") for key in keys if is_claim(key)]
+    if claimed:
+        ended = [place for place in claimed if end_creation(files, place)]
+        message = BEING_CREATED if not ended else "somebody has just created it. Do the same again."
+        raise ConflictError(*(Problem(joined(files.identity, place), message) for place in ended or claimed))
+    more = set(filter(is_document, keys)) - known
     if more:
         raise overtaken(sorted(more))
 
@@ -119,6 +134,8 @@ def _clear_the_way(work: Work, files: ObjectFiles) -> None:
                 files.documents.end(record.name)
             if work.plan.base.mode == "w":
                 continue
+            if unfinished(files, work.at(path)) is not None:
+                raise StoreExistsError(Problem(joined(files.identity, work.at(path)), BEING_CREATED)) from None
             if not files.documents.remove_traces(documents_in(files, [work.at(path)])) and not others:
                 raise
             work.refuse_in_the_way(path)
@@ -130,8 +147,11 @@ def _touches(record: Fences, path: str) -> bool:
     )
 
 
-def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
-    """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened."""
+def _stage(work: Work, files: ObjectFiles, lease: Lease, tags: Mapping[str, str | None]) -> None:
+    """Make what is new; then the record knows what becomes of each document, and of all else, and has not happened.
+
+    ``tags``: what was found; where there is no document, there may be a trace of a commit that never happened.
+    """
     steps = _steps(work, files, lease.record.stage)
     first = tuple(takewhile(lambda step: not isinstance(step, Put), steps))
     last = tuple(step for step in steps[len(first) :] if not isinstance(step, Put))
@@ -139,7 +159,9 @@ def _stage(work: Work, files: ObjectFiles, lease: Lease) -> None:
     changes = [evolve(each, text=texts.pop(each.key, each.text)) for each in lease.record.changes]
     new = [Change(key=key, before=None, text=text) for key, text in texts.items()]
     record = evolve(lease.record, changes=(*changes, *new), first=first, last=last)
-    if not files.documents.more(lease, record, dict.fromkeys(texts)):
+    if not files.documents.more(lease, record, {key: tags.get(key) for key in texts}):
+        if work.plan.base.mode == "w":  # by another who replaces the same
+            raise overtaken(list(texts))
         message = "something was put there meanwhile. Move it away, or take another name."
         raise StoreExistsError(*(Problem(joined(files.identity, change.key), message) for change in new))
 

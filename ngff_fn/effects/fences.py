@@ -135,6 +135,8 @@ class FencedDocuments:
         def put(change: Change) -> str | None:
             return self.objects.put_if(self.key(change.key), fence(change.fenced, record.name), tags[change.key])
 
+        if not record.changes:  # what is replaced may hold no document
+            return {}
         first, *others = sorted(record.changes, key=lambda change: change.key)
         tag = put(first)
         made = [] if tag is None else [tag, *self._each(put, others)]
@@ -238,8 +240,11 @@ class FencedDocuments:
         return lease.write(record) and (not added or self._fence_all(evolve(record, changes=added), tags) is not None)
 
     def give_up(self, lease: Lease) -> bool:
-        """A commit that one has begun does not happen; False where another has ended it: one's own late traces go."""
-        if lease.say("abort"):
+        """A commit that one has begun does not happen; False where another has ended it: one's own late traces go.
+
+        One that has happened, and was interrupted right then, is not taken back: readers have seen it.
+        """
+        if lease.record.state != "commit" and lease.say("abort"):
             fenced_steps.undo(self.objects, self.root, lease)
             return True
         found = self._record(lease.record.name)

@@ -10,11 +10,13 @@ from contextlib import suppress
 from itertools import chain
 from uuid import uuid4
 
-from ngff_fn import codecs
 from ngff_fn.effects import object_trees
 from ngff_fn.effects.carry import beside
+from ngff_fn.effects.claims import BEING_CREATED, INTERRUPTED, ROOTS, roots_in, unfinished
+from ngff_fn.effects.conditional import all_unfenced, overtaken
 from ngff_fn.effects.leases import BEAT, now
 from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.outermost import all_above
 from ngff_fn.effects.read import exists
 from ngff_fn.effects.record import CREATING, WORKSHOP, node_path
 from ngff_fn.effects.repositories import A_REPOSITORY, BEGINNING, is_repository
@@ -24,8 +26,6 @@ from ngff_fn.effects.transaction import happened
 from ngff_fn.errors import NgffError, Problem, StoreError, StoreExistsError
 from ngff_fn.plan.operations import CreateNode
 from ngff_fn.records.paths import joined
-
-_ROOTS = ("zarr.json", ".zattrs", ".zgroup")
 
 PROBE = re.compile(rf"(?:^|/){WORKSHOP}/[0-9a-f]{{32}}\Z")
 """What is put to see whether a store keeps conditions."""
@@ -48,6 +48,8 @@ def create_in_place(work: Work, files: ObjectFiles) -> str:
     if not files.is_alone and _others(files, address.path) != [files.documents.key(claim.path)]:
         claim.remove()
         raise StoreExistsError(Problem(where, "another writer created it just now. Take another name, or open it."))
+    if not files.is_alone:
+        _let_pass(work, files, claim)
     first, *others = sorted(_root_of(work).items(), key=lambda document: document[0] == work.marker)
     try:
         staged_root(work, _Guarded(files, claim), address.path, is_last=True)
@@ -88,8 +90,7 @@ def refuse_occupied(work: Work, files: ObjectFiles) -> None:
     if is_repository(lambda key: files.objects.read(files.documents.key(joined(path, key)), 0, BEGINNING)):
         raise StoreExistsError(Problem(where, A_REPOSITORY))
     if unfinished(files, path) is not None:
-        message = "another writer creates it just now, or has died when he did."
-        message += " Wait; or, where nobody does so, vacuum(store, older_than=3600) removes what he has made."
+        message = INTERRUPTED if files.is_alone else BEING_CREATED
     elif work.plan.base.mode == "w-":
         message = "something is there already. Replace it with mode='w' or overwrite=True, or take another name."
     elif files.documents.key(path) in others:
@@ -150,15 +151,30 @@ class _Claim:
 
 
 class _Guarded(ObjectFiles):
-    """The files of a creator, in this process: nothing is written once he has been given up."""
+    """The files of a creator, in this process: nothing is written once he has been given up.
+
+    A request that he was about to send when he stood still comes later than that; so it overwrites nothing.
+    """
 
     def __init__(self, files: ObjectFiles, claim: _Claim) -> None:
-        super().__init__(files.objects, files.root, is_alone=True)
+        super().__init__(files.objects, files.root, is_alone=files.is_alone)
         self._claim = claim
 
     def write(self, key: str, data: bytes) -> None:
         self._claim.require()
-        super().write(key, data)
+        if self.is_alone:
+            super().write(key, data)
+        elif not self._put_new(key, data):
+            message = "something was put there meanwhile. Take another name."
+            raise StoreExistsError(Problem(joined(self.identity, key), message))
+
+    def _put_new(self, key: str, data: bytes) -> bool:
+        """Not marked as a commit's: of what has the same bytes it does not matter whose it is."""
+        try:
+            return self.objects.put_if(self._key(key), data, None) is not None
+        except StoreError:  # requests with conditions are not sent again by themselves
+            self._claim.require(at_once=True)
+            return self.objects.put_if(self._key(key), data, None) is not None
 
     def copy(self, source: Files, source_key: str, key: str, *, link: bool) -> None:
         self._claim.require()
@@ -171,9 +187,23 @@ def _is_given_up(work: Work, files: ObjectFiles, claim: _Claim) -> bool:
         return False
     if files.read(claim.path) is not None:  # another's, who removes it
         return True
-    made = {*claim.names} - {*_ROOTS}
+    made = {*claim.names} - {*ROOTS}
     left = {name for name, _ in files.names(work.address.path)}
     return bool(made) and not made & left  # else others have ended what had happened
+
+
+def _let_pass(work: Work, files: ObjectFiles, claim: _Claim) -> None:
+    """What is above may be moved, removed or replaced just now: that is waited for. Who begins to finds the claim."""
+    names = (".zgroup", ".zattrs") if work.plan.base.version == "0.4" else ("zarr.json",)
+    above = [joined(path, name) for path in all_above(work.address.path) for name in names]
+    try:
+        all_unfenced(work, files, above)
+    except BaseException:
+        with suppress(NgffError):
+            claim.remove()
+        raise
+    if above and not claim.is_ours():
+        raise overtaken([claim.path])
 
 
 def _root_of(work: Work) -> Mapping[str, bytes]:
@@ -186,7 +216,7 @@ def _names_of(work: Work) -> set[str]:
     creates = [each for each in work.plan.operations if isinstance(each, CreateNode)]
     names = {each.path.partition("/")[0] for each in creates if each.path}
     carried = [beside(each.carry, work.plan.base.version)[1] for each in creates if not each.path and each.carry]
-    return {*_ROOTS, *names, *chain.from_iterable(carried)}
+    return {*ROOTS, *names, *chain.from_iterable(carried)}
 
 
 def _names_in(files: ObjectFiles, path: str) -> list[str]:
@@ -206,16 +236,6 @@ def _others(files: ObjectFiles, path: str) -> list[str]:
     return [*itself, *(key for key in files.objects.keys(at) if not PROBE.search(key))]
 
 
-def unfinished(files: ObjectFiles, path: str) -> str | None:
-    """The tag of the claim of one who creates a store and has not come to his moment: perhaps he never will."""
-    found = files.objects.get(files.documents.key(joined(path, CREATING)))
-    return None if found is None or _roots_in(files, path) else found.tag
-
-
-def _roots_in(files: ObjectFiles, path: str) -> list[str]:
-    return [name for name in _ROOTS if files.signature(joined(path, name)) is not None]
-
-
 def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
     """All that a creator has made who is taken for dead, as his claim with this tag says; what else is there stays.
 
@@ -229,8 +249,12 @@ def remove_unfinished(files: ObjectFiles, path: str, tag: str) -> None:
         Where another writer was faster.
     """
     at = joined(path, CREATING)
+    if files.is_alone:  # nobody else writes, so nobody has to be told
+        for name in (*_names_in(files, at), WORKSHOP):
+            files.remove(joined(path, name))
+        return
     claim = _Claim(files, at, _names_in(files, at), tag)
-    if claim.is_got and _roots_in(files, path):
+    if claim.is_got and roots_in(files, path):
         return
     try:
         if not claim.is_got:
@@ -250,17 +274,3 @@ def _remove(files: ObjectFiles, path: str, claim: _Claim) -> None:
     for name in claim.names:
         object_trees.remove(files.objects, key(joined(path, name)), claim.require)
     object_trees.remove(files.objects, key(joined(path, WORKSHOP)), claim.require, but=key(claim.path))
-
-
-def end_creation(files: ObjectFiles, path: str) -> bool:
-    """What a creator left to be done who died after the moment, so that others find a group too; whether one had."""
-    if files.signature(joined(path, CREATING)) is None:
-        return False
-    there = _roots_in(files, path)
-    if not there:  # it has not happened, and nobody knows whether it will
-        return False
-    if there == [".zattrs"]:
-        for name, text in codecs.bare_group("0.4").items():
-            files.put_new(joined(path, name), text)
-    files.remove(joined(path, CREATING))
-    return True

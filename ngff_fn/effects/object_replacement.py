@@ -56,10 +56,12 @@ def standing_below(files: ObjectFiles, path: str) -> Iterator[tuple[str, bool]]:
 
 def documents_in(files: ObjectFiles, paths: Iterable[str]) -> Iterator[str]:
     """The documents at and below some paths, from the outermost group."""
+    yield from filter(is_document, keys_in(files, paths))
+
+
+def keys_in(files: ObjectFiles, paths: Iterable[str]) -> Iterator[str]:
+    """Some paths, and all that is below them, from the outermost group."""
     root = files.documents.key("")
     for path in paths:
-        if is_document(path):
-            yield path
-        for key in files.objects.keys(files.documents.key(path)):
-            if is_document(key):
-                yield key[len(root) :].lstrip("/")
+        yield path
+        yield from (key[len(root) :].lstrip("/") for key in files.objects.keys(files.documents.key(path)))

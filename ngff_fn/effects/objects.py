@@ -219,7 +219,8 @@ class Objects:
         mode: Any = "create" if before is None else {"e_tag": self._spelled(before)}
         last = self.recent(key)
         older = last.marks if last is not None and last.tag == before else ()
-        marks = ((mark, *older) if mark else older)[:_MARKS]
+        tells = bool(mark) and mark not in older  # a commit may write an object twice
+        marks = ((mark, *older) if tells else older)[:_MARKS]
         attributes = {_MARK: " ".join(marks)} if marks else None
         self._forget(key)
         failure: Exception | None = None
@@ -244,7 +245,7 @@ class Objects:
             self._remember(key, Found(data, tag, marks))
             return tag
         found = self.get(key)
-        if found is not None and (mark in found.marks if mark else found.data == data):
+        if found is not None and (mark in found.marks if tells else found.data == data):
             return found.tag
         if failure is not None:
             message = f"{said(failure)}. Whether the commit has happened is not known: read it again."

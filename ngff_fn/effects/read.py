@@ -232,7 +232,7 @@ def refuse_file(files: Files, location: str) -> None:
 
 def _refuse_unfinished(files: ObjectFiles, address: Address) -> None:
     """Of what its creator makes where it will be, the root comes last."""
-    from ngff_fn.effects.object_creation import unfinished  # which reads
+    from ngff_fn.effects.claims import unfinished  # which reads
 
     if unfinished(files, address.path) is None:
         return

@@ -28,6 +28,15 @@ _LONG = 120
 """Characters of a path that a message shows."""
 
 
+def is_claim(key: str) -> bool:
+    """Whether an object is the claim of one who creates a store.
+
+    >>> is_claim("A/1/7/__ngff_fn/creating"), is_claim("__ngff_fn/creating"), is_claim("recreating")
+    (True, True, False)
+    """
+    return f"/{key}".endswith(f"/{CREATING}")
+
+
 @frozen
 class Digest:
     """What a document was, in a record that was read."""

@@ -12,10 +12,11 @@ from attrs import frozen
 
 from ngff_fn.effects import conditional, leases
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.claims import end_creation, unfinished
 from ngff_fn.effects.fenced import FENCED
 from ngff_fn.effects.interrupted import CREATED, of_commits
 from ngff_fn.effects.moment import beside_of, clean_beside
-from ngff_fn.effects.object_creation import PROBE, end_creation, remove_unfinished, unfinished
+from ngff_fn.effects.object_creation import PROBE, remove_unfinished
 from ngff_fn.effects.object_files import ObjectFiles
 from ngff_fn.effects.record import CREATING, DRAFT, FOREIGN, RECORDS, STAGE, WORKSHOP, Record, changed_by, standing
 from ngff_fn.effects.repositories import A_REPOSITORY, BEGINNING, is_repository
@@ -298,6 +299,15 @@ def vacuum(
                 sweep(files, DRAFT, is_held=False)
             for path, is_held in list(staged(files, STAGE)):
                 sweep(files, path, is_held=is_held, needed=needed)
+            for found_in, at, tag in _of_one_creator(files, path):
+                place = joined(files.identity, at)
+                reason = _reason(found_in, at, age, needed) if found_in.documents.key(at) else WHOLE
+                if reason:
+                    kept[place] = reason
+                    continue
+                if not dry_run:
+                    remove_unfinished(found_in, at, tag)
+                removed.append(place)
             if _is_empty(files, set(removed)):
                 removed.append(joined(files.identity, WORKSHOP))
             if not dry_run:
@@ -312,6 +322,14 @@ def vacuum(
             if not dry_run:
                 around.prune(stage)
     return Vacuumed(removed=tuple(removed), kept=FrozenMap(kept))
+
+
+def _of_one_creator(files: Files, path: str) -> Iterator[tuple[ObjectFiles, str, str]]:
+    """What a single writer who died has begun to create among objects, with the tags of his claims."""
+    if isinstance(files, ObjectFiles):
+        for at in dict.fromkeys(("", path)):
+            if (tag := unfinished(files, at)) is not None:
+                yield files, at, tag
 
 
 def _age(older_than: object) -> float | None:

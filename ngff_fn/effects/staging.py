@@ -116,7 +116,9 @@ class Copy:
         if entries:
             return all(self._is_true(files, joined(path, name)) for name, _ in entries)
         signature = files.signature(new)
-        return signature is not None and (files.signature(old) == signature or files.read(old) == files.read(new))
+        if signature is None:  # a directory without a file in it, as file systems of fsspec have them, is not copied
+            return files.is_free(new) and files.signature(old) is None
+        return files.signature(old) == signature or files.read(old) == files.read(new)
 
 
 @frozen

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from functools import partial
 
 from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.record import is_claim
 from ngff_fn.effects.stores import Files
 from ngff_fn.effects.threads import for_each
 from ngff_fn.records.paths import joined
 
 
 def copy_tree(source: Files, path: str, files: Files, target: str, *, link: bool) -> None:
-    """A file, or a whole tree, byte for byte."""
+    """A file, or a whole tree, byte for byte; but for the claims of those who create something just there."""
     inside = source.keys_in(path) if isinstance(source, ObjectFiles) else []
     if inside and isinstance(source, ObjectFiles):  # one listing, and many requests at a time
         copy = partial(_copy_one, source, files, path, target, link=link)
-        for_each(copy, inside, source.objects.at_once)
+        for_each(copy, [key for key in inside if not is_claim(joined(path, key))], source.objects.at_once)
         return
     entries = source.names(path)
     if not entries:
