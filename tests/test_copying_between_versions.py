@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, TransposeCodec, ZstdCodec
 
 import ngff_fn as nf
+from ngff_fn import curried as c
 from ngff_fn.errors import InvalidValueError
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.arrays_in_stores import DOCUMENTS, counted
@@ -146,6 +148,17 @@ def test_a_filter_that_zarr_v3_would_hand_other_pixels_is_refused(tmp_path: Path
         nf.create(tmp_path / "new.zarr", root, version="0.5")
     nf.create(tmp_path / "new.zarr", nf.rechunk(root, codecs=["bytes", "zstd"]), version="0.5")
     np.testing.assert_array_equal(nf.to_numpy(tmp_path / "new.zarr", "0"), values)
+
+
+def test_no_pixels_go_into_an_array_whose_filter_would_be_handed_other_ones(tmp_path: Path) -> None:
+    data = np.arange(16, dtype="uint16").reshape(4, 4)
+    nf.create(tmp_path / "a.zarr", nf.image_from(data, axes="yx"), version="0.5")
+    document = tmp_path / "a.zarr" / "0" / "zarr.json"
+    delta = {"name": "numcodecs.delta", "configuration": {"dtype": ">u2"}}
+    big = {"name": "bytes", "configuration": {"endian": "big"}}
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"codecs": [delta, big]}))
+    with pytest.raises(InvalidValueError, match=r"numcodecs\.delta.* gives other pixels"):
+        nf.update(tmp_path / "a.zarr", c.set_region(0, ((0, 2), (0, 2)), data[:2, :2]))
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -128,6 +128,14 @@ READERS: list[Callable[[Path], Any]] = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _all_is_imported(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What reading needs is no part of what a bomb takes."""
+    store = stored(tmp_path_factory.mktemp("sound"), [BYTES], lambda pixels: pixels.tobytes())
+    for read in READERS:
+        read(store)
+
+
 @SHARDED
 def test_what_a_codec_of_another_program_gives_is_read_where_it_is_a_chunk(sharded: bool, tmp_path: Path) -> None:
     store = stored(tmp_path, [PICTURE, GZIP], lambda pixels: gzip.compress(picture(pixels)), sharded=sharded)

@@ -71,9 +71,10 @@ def image_problems(pair: ImagePair) -> list[Problem]:
         return _channel_problems(pair.wanted)
     if pair.is_only_placed_anew:
         return _channel_problems(pair.wanted) or rules.place_problems(pair.wanted)
-    arrays = [level.array for level in pair.before.levels]
-    wanted = [level.array for level in pair.wanted.levels]
-    is_same = len(arrays) == len(wanted) and all(map(is_, arrays, wanted))
+    stored, wanted = (
+        [part for level in image.levels for part in (level.array, level.pixels)] for image in (pair.before, pair.wanted)
+    )
+    is_same = len(stored) == len(wanted) and all(map(is_, stored, wanted))
     return new_image_problems(pair.wanted, pair.version, arrays=not is_same)
 
 
