@@ -220,7 +220,7 @@ function = getattr(plates, sys.argv[1])
 if "theirs" in sys.argv[1]:
     import iohub
 else:
-    import ngff_fn.effects.read, ngff_fn.effects.commit, ngff_fn.curried, cattrs
+    import ngff_fn.effects.reading.read, ngff_fn.effects.commits.commit, ngff_fn.curried, cattrs
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 start = time.perf_counter()
 kept = function(Path(sys.argv[2]))
@@ -251,7 +251,7 @@ def files_read(store: Path, select: str | None) -> int:
     """How many files are opened to read a plate."""
     import ngff_fn as nf
     from ngff_fn.effects.address import address_of
-    from ngff_fn.effects.local import LocalFiles
+    from ngff_fn.effects.local.files import LocalFiles
     from ngff_fn.effects.stores import Address
 
     opened: list[str] = []

@@ -75,33 +75,33 @@ if TYPE_CHECKING:
     )
     from ngff_fn.edits.transforms import set_transform as set_transform
     from ngff_fn.edits.xarrays import set_xarray as set_xarray
-    from ngff_fn.effects.arrays import (
+    from ngff_fn.effects.access.arrays import (
         open_array as open_array,
         read_tile as read_tile,
         to_dask as to_dask,
         to_numpy as to_numpy,
         to_tensorstore as to_tensorstore,
     )
-    from ngff_fn.effects.capabilities import Capabilities as Capabilities, capabilities as capabilities
-    from ngff_fn.effects.commit import (
+    from ngff_fn.effects.commits.capabilities import Capabilities as Capabilities, capabilities as capabilities
+    from ngff_fn.effects.commits.commit import (
         Committed as Committed,
         commit as commit,
         create as create,
         update as update,
     )
-    from ngff_fn.effects.evaluate import evaluate as evaluate
-    from ngff_fn.effects.groups import children as children, open_group as open_group
-    from ngff_fn.effects.read import open_ome_zarr as open_ome_zarr
-    from ngff_fn.effects.recovery import (
+    from ngff_fn.effects.pixels.evaluate import evaluate as evaluate
+    from ngff_fn.effects.access.groups import children as children, open_group as open_group
+    from ngff_fn.effects.reading.read import open_ome_zarr as open_ome_zarr
+    from ngff_fn.effects.commits.recovery import (
         Recovered as Recovered,
         RolledForward as RolledForward,
         Vacuumed as Vacuumed,
         recover as recover,
         vacuum as vacuum,
     )
-    from ngff_fn.effects.repositories import RepositoryPath as RepositoryPath
-    from ngff_fn.effects.torn_files import torn_files as torn_files
-    from ngff_fn.effects.xarrays import to_xarray as to_xarray
+    from ngff_fn.effects.icechunk.repositories import RepositoryPath as RepositoryPath
+    from ngff_fn.effects.access.torn_files import torn_files as torn_files
+    from ngff_fn.effects.access.xarrays import to_xarray as to_xarray
     from ngff_fn.errors import (
         ConflictError as ConflictError,
         DocumentError as DocumentError,
@@ -214,16 +214,16 @@ _NAMES = {
     "edits.tiles": "make_tiles set_tile tile_grid tile_region tile_shape",
     "edits.transforms": "set_transform",
     "edits.xarrays": "set_xarray",
-    "effects.arrays": "open_array read_tile to_dask to_numpy to_tensorstore",
-    "effects.capabilities": "Capabilities capabilities",
-    "effects.commit": "Committed commit create update",
-    "effects.evaluate": "evaluate",
-    "effects.groups": "children open_group",
-    "effects.read": "open_ome_zarr",
-    "effects.recovery": "Recovered RolledForward Vacuumed recover vacuum",
-    "effects.repositories": "RepositoryPath",
-    "effects.torn_files": "torn_files",
-    "effects.xarrays": "to_xarray",
+    "effects.access.arrays": "open_array read_tile to_dask to_numpy to_tensorstore",
+    "effects.commits.capabilities": "Capabilities capabilities",
+    "effects.commits.commit": "Committed commit create update",
+    "effects.pixels.evaluate": "evaluate",
+    "effects.access.groups": "children open_group",
+    "effects.reading.read": "open_ome_zarr",
+    "effects.commits.recovery": "Recovered RolledForward Vacuumed recover vacuum",
+    "effects.icechunk.repositories": "RepositoryPath",
+    "effects.access.torn_files": "torn_files",
+    "effects.access.xarrays": "to_xarray",
     "errors": (
         "ConflictError DocumentError ForeignWriteError InvalidValueError NgffError NotThereError OutOfRangeError "
         "Problem StaleDataError StoreError StoreExistsError StoreNotFoundError UnsupportedError WrongTypeError"

@@ -12,9 +12,9 @@ from zarr.storage import LocalStore, MemoryStore
 
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import address_of
+from ngff_fn.effects.commits.transaction import publish
 from ngff_fn.effects.record import STAGE, Move, Put
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.transaction import publish
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
 from ngff_fn.records.pixels import Stored

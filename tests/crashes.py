@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.pixels import fill

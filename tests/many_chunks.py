@@ -10,7 +10,7 @@ import numpy as np
 
 import ngff_fn as nf
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import Version
 

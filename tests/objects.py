@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import obstore
 from obstore.store import MemoryStore
 
-from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Found, Objects
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 
 T = TypeVar("T")

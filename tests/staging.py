@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngff_fn.effects.pixels import stage_pixels
-from ngff_fn.effects.units import units
+from ngff_fn.effects.pixels.pixels import stage_pixels
+from ngff_fn.effects.pixels.units import units
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.pixels import Pixels, whole
 from tests.arrays_in_stores import Home

@@ -14,9 +14,9 @@ import zarr
 from zarr.storage import LocalStore, MemoryStore, StorePath
 
 import ngff_fn as nf
+from ngff_fn.effects.access.arrays import open_array, read_tile, to_numpy
+from ngff_fn.effects.access.groups import children, open_group
 from ngff_fn.effects.address import address_below, address_of
-from ngff_fn.effects.arrays import open_array, read_tile, to_numpy
-from ngff_fn.effects.groups import children, open_group
 from ngff_fn.effects.memory import MemoryFiles, memory_of
 from ngff_fn.errors import DocumentError, InvalidValueError, NgffError, StoreNotFoundError, WrongTypeError
 from ngff_fn.records.snapshot import VERSIONS
@@ -190,7 +190,7 @@ import os, sys
 import numpy as np
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import moment
+from ngff_fn.effects.commits import moment
 moment.carry_out = lambda *arguments, **options: os._exit(9)
 nf.update(sys.argv[1], c.set_region("0", ((0, 4), (0, 4)), np.full((4, 4), 7, "uint8")))
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from tests.bench import footprints
 from tests.bench.changes import Change, Exchange, Link, MakeDirectory, Rename, Unlink, Write
 from tests.bench.footprints import Footprints

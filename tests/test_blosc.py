@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ngff_fn.effects import blosc
-from ngff_fn.effects.blosc import Decoder
+from ngff_fn.effects.pixels import blosc
+from ngff_fn.effects.pixels.blosc import Decoder
 
 pytest.importorskip("blosc2")
 
@@ -105,7 +105,7 @@ def test_a_chunk_that_is_cut_off_is_refused(name: str, pays: int) -> None:
 def test_it_is_loaded_once_that_pays_or_where_the_program_has_loaded_it() -> None:
     code = """
 import sys, numcodecs
-from ngff_fn.effects.blosc import Decoder
+from ngff_fn.effects.pixels.blosc import Decoder
 codec = numcodecs.get_codec({"id": "blosc", "cname": "zstd"})
 encoded = codec.encode(bytes(range(256)) * 100)
 decode = Decoder(pays=2 * len(encoded))

@@ -28,9 +28,10 @@ import ngff_fn as nf
 from ngff_fn import cli
 from ngff_fn import curried as c
 from ngff_fn.codecs import path_clashes, texts
-from ngff_fn.effects import local_reading, stores
-from ngff_fn.effects.bounded import decoded, refuse_more
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects import stores
+from ngff_fn.effects.local import reading as local_reading
+from ngff_fn.effects.local.files import LocalFiles
+from ngff_fn.effects.pixels.bounded import decoded, refuse_more
 from ngff_fn.json_splice import parse
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below

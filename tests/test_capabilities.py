@@ -16,12 +16,12 @@ from zarr.storage import LocalStore, MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.exclusive import LOCK_FILE
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import Bench
+from ngff_fn.effects.local.exclusive import LOCK_FILE
+from ngff_fn.effects.local.files import LocalFiles
+from ngff_fn.effects.local.system_calls import NoLocksError, exchange_names
 from ngff_fn.effects.record import STAGE, WORKSHOP
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.system_calls import NoLocksError, exchange_names
-from ngff_fn.effects.transaction import Bench
 from tests.crashes import files_below, names_in
 
 IMAGE = nf.image_from(np.arange(2 * 8 * 8, dtype="uint8").reshape(2, 8, 8), axes="cyx", channel_names=["DAPI", "GFP"])

@@ -14,9 +14,9 @@ from attrs import evolve
 from numpy.typing import NDArray
 
 from ngff_fn import codecs
-from ngff_fn.effects.chunks import ChunkCodec, ShardCodec, unit_codec
-from ngff_fn.effects.evaluate import evaluated
-from ngff_fn.effects.units import unit_key, unit_region, units
+from ngff_fn.effects.pixels.chunks import ChunkCodec, ShardCodec, unit_codec
+from ngff_fn.effects.pixels.evaluate import evaluated
+from ngff_fn.effects.pixels.units import unit_key, unit_region, units
 from ngff_fn.frozen_json import FrozenMap, Json
 from ngff_fn.records.arrays import DTYPES, ArraySpec
 from ngff_fn.records.axes import axes_from

@@ -16,7 +16,7 @@ from zarr.storage import MemoryStore
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
-from ngff_fn.effects import system_calls
+from ngff_fn.effects.local import system_calls
 from ngff_fn.effects.record import STAGE
 from ngff_fn.records.examples import CELLS
 from ngff_fn.views.info import format_info, info

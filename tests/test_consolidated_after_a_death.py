@@ -15,7 +15,8 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import conditional, leases
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.objects import leases
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import killed_at
 from tests.objects import Counting, Death, Dying, door

@@ -14,7 +14,8 @@ from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import conditional, leases
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.objects import leases
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
 

@@ -13,9 +13,9 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import leases
-from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects import leases
+from ngff_fn.effects.objects.identities import objects_of
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
 
@@ -144,7 +144,7 @@ def test_where_somebody_just_creates_something_nothing_is_moved_or_goes(
 def test_once_vacuum_has_removed_what_a_dead_creator_left_it_is_done(
     version: Version, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ngff_fn.effects.object_creation.BEAT", 0)
+    monkeypatch.setattr("ngff_fn.effects.objects.claims.BEAT", 0)
     store = a_plate(version)
     with suppress(Death):
         nf.create(as_another(store, INSIDE, Dying(store, 4)), NEW, version=version)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from zarr.storage import MemoryStore
 
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.chunks import ShardCodec, unit_codec
-from ngff_fn.effects.evaluate import evaluate, evaluated
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import carry_out, recover
+from ngff_fn.effects.local.files import LocalFiles
+from ngff_fn.effects.pixels.chunks import ShardCodec, unit_codec
+from ngff_fn.effects.pixels.evaluate import evaluate, evaluated
+from ngff_fn.effects.reading.view import View
 from ngff_fn.effects.record import STAGE, standing
-from ngff_fn.effects.transaction import carry_out, recover
-from ngff_fn.effects.view import View
 from ngff_fn.errors import ConflictError, InvalidValueError, NgffError, OutOfRangeError, StoreError, UnsupportedError
 from ngff_fn.records.axes import axes_from
 from ngff_fn.records.image import Image, Level

@@ -10,10 +10,10 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from ngff_fn.effects.fenced import FENCED, Change, Fences, fence, fenced_by, new_record, split
-from ngff_fn.effects.fences import FencedDocuments
-from ngff_fn.effects.leases import Watch
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects.fenced import FENCED, Change, Fences, fence, fenced_by, new_record, split
+from ngff_fn.effects.objects.fences import FencedDocuments
+from ngff_fn.effects.objects.leases import Watch
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.errors import StoreError
 from tests.objects import IDENTITY, Death, Dying, InTurns, Turns, Unsure, contents, copied, keys_of
 

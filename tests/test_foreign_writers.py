@@ -20,11 +20,11 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
+from ngff_fn.effects.local.system_calls import exchange_names
 from ngff_fn.effects.memory import MemoryFiles
 from ngff_fn.effects.record import DRAFT, FOREIGN, RECORDS, WORKSHOP
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.system_calls import exchange_names
 from tests.crashes import Counter, door, files_below, killed_at, names_in
 
 pytestmark = pytest.mark.skipif(exchange_names is None, reason="two files cannot change places in one step")

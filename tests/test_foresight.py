@@ -13,8 +13,8 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import identities, leases
-from ngff_fn.effects.objects import Found, Objects
+from ngff_fn.effects.objects import identities, leases
+from ngff_fn.effects.objects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Counting, Death, Dying, contents, door

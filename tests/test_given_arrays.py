@@ -14,7 +14,7 @@ import zarr
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.lazy import LazyArray
+from ngff_fn.effects.access.lazy import LazyArray
 from tests.arrays_in_stores import counted
 from tests.small_images import Array
 
@@ -60,7 +60,7 @@ def of_xarray_on_dask(folder: Path) -> Any:
 
 def of_xarray_unread(folder: Path) -> Any:
     xarray = pytest.importorskip("xarray")
-    from ngff_fn.effects.xarray_engine import NgffFnBackendEntrypoint
+    from ngff_fn.effects.access.xarray_engine import NgffFnBackendEntrypoint
 
     nf.create(folder / "source.zarr", nf.image_from(VALUES, axes="zyx", chunks=(2, 20, 15)), version="0.4")
     return xarray.open_dataset(folder / "source.zarr", engine=NgffFnBackendEntrypoint)["image"]

@@ -28,9 +28,10 @@ from zarr.storage import StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import repositories, repository_commit
+from ngff_fn.effects.access.lazy import LazyArray
 from ngff_fn.effects.address import files_of
-from ngff_fn.effects.lazy import LazyArray
+from ngff_fn.effects.commits import repository_commit
+from ngff_fn.effects.icechunk import repositories
 from tests.consolidation import consolidate
 from tests.crashes import Scenario, files_below, scenarios
 from tests.icechunk_writers import count_up, counted, local

@@ -12,7 +12,7 @@ import pytest
 
 import ngff_fn as nf
 from ngff_fn.cli import main
-from ngff_fn.effects.interrupted import interrupted
+from ngff_fn.effects.commits.interrupted import interrupted
 from ngff_fn.effects.record import DRAFT, FOREIGN
 from tests.crashes import Scenario, files_below, killed_at, scenarios
 from tests.test_zip_crashes import killed_at as killed_in_archive

@@ -13,10 +13,11 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import conditional, leases
-from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.interrupted import BEGUN, CREATED, HAPPENED, interrupted
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.commits.interrupted import BEGUN, CREATED, HAPPENED, interrupted
+from ngff_fn.effects.objects import leases
+from ngff_fn.effects.objects.identities import objects_of
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
 

@@ -18,9 +18,10 @@ import pytest
 from obstore.store import MemoryStore
 
 import ngff_fn as nf
-from ngff_fn.effects import conditional, leases
-from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.objects import leases
+from ngff_fn.effects.objects.identities import objects_of
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.effects.record import WORKSHOP
 from tests.bench.commits import NEXT, Commit, Seen, after, commits, seen_in
 from tests.bench.stores import STORE

@@ -14,12 +14,13 @@ from obstore.store import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import conditional, leases
-from ngff_fn.effects.fenced import FENCED, new_record
-from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.leases import Lease
-from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.objects import leases
+from ngff_fn.effects.objects.fenced import FENCED, new_record
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.identities import objects_of
+from ngff_fn.effects.objects.leases import Lease
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.effects.stores import Address
 from tests.objects import Death, contents, door
 

@@ -15,7 +15,7 @@ from zarr.storage import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.paths import hard_to_tell_apart
 from tests.crashes import files_below, names_in

@@ -23,10 +23,10 @@ from zarr.storage import FsspecStore, ObjectStore, StorePath
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import leases, object_creation
-from ngff_fn.effects.identities import objects_of
-from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Found, Objects
+from ngff_fn.effects.objects import claims, leases
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.identities import objects_of
+from ngff_fn.effects.objects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import one_at_a_time
@@ -285,7 +285,7 @@ def test_what_a_creator_has_left_who_died_is_removed_once_it_is_old() -> None:
 def test_what_others_have_put_beside_what_a_creator_has_left_stays(
     changes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store = MemoryStore()
     with pytest.raises(Death):
         nf.create(Address(files=ObjectFiles(Dying(store, changes), "a.zarr"), path=""), an_image(), version="0.4")
@@ -313,7 +313,7 @@ def test_a_claim_that_does_not_say_what_was_made_removes_nothing(claim: bytes) -
 def test_where_a_creator_died_who_opens_it_is_told_so_and_how_it_is_created_again(
     mode: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     for changes in (1, 2, 5, 60):
         store = MemoryStore()
         with pytest.raises(Death):
@@ -338,7 +338,7 @@ def test_where_a_creator_died_in_a_whole_bucket_it_is_to_be_removed_by_hand() ->
 def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store = MemoryStore()
     with pytest.raises(Death):
         nf.create(Address(files=ObjectFiles(Dying(store, 60), "images/a.zarr"), path=""), an_image(), version="0.5")
@@ -359,7 +359,7 @@ def test_a_removal_of_what_a_creator_has_left_that_is_cut_off_can_be_done_again(
 def test_what_a_creator_has_left_inside_of_a_group_is_removed_as_well(
     version: Version, changes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store = MemoryStore()
     zarr.create_group(StorePath(ObjectStore(store)), zarr_format=3 if version == "0.5" else 2)
     around = contents(store)
@@ -422,7 +422,7 @@ def test_a_creator_who_wakes_up_while_he_is_removed_has_created_nothing(
         except nf.StoreExistsError as error:
             refusals.append(str(error))
 
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store, image = MemoryStore(), an_image()
     refusals: list[str] = []
     whole = MemoryStore()
@@ -445,7 +445,7 @@ def test_a_creator_who_wakes_up_while_he_is_removed_has_created_nothing(
 def test_what_a_creator_was_about_to_write_when_he_was_taken_for_dead_overwrites_nothing(
     changes: int, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store = MemoryStore()
     other = nf.image_from(PIXELS + 1, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
 
@@ -520,7 +520,7 @@ def test_a_creator_whose_request_was_lost_on_the_way_sends_it_once_more() -> Non
 def test_a_creator_who_was_taken_for_dead_touches_nothing_of_the_next_one(
     changes: int, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(object_creation, "BEAT", 0)
+    monkeypatch.setattr(claims, "BEAT", 0)
     store = MemoryStore()
     other = nf.image_from(PIXELS + 1, axes="cyx", channel_names=["DAPI", "GFP"], chunks=(1, 8, 8))
 

@@ -17,8 +17,8 @@ from zarr.storage import ObjectStore, StorePath
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.failures import said
-from ngff_fn.effects.identities import objects_at, objects_from, objects_of
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects.identities import objects_at, objects_from, objects_of
+from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, door
 

@@ -17,9 +17,9 @@ from zarr.storage import ObjectStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects import conditional
-from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import Found, Objects
+from ngff_fn.effects.commits import conditional
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.objects import Found, Objects
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Death, Dying, Unquoted, contents, copied, door, keys_of

@@ -13,9 +13,9 @@ from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Sto
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import StorePath
 
+from ngff_fn.effects.access.arrays import open_array, read_tile, to_numpy
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.arrays import open_array, read_tile, to_numpy
-from ngff_fn.effects.files_store import FilesStore
+from ngff_fn.effects.pixels.files_store import FilesStore
 from ngff_fn.errors import ConflictError, InvalidValueError, StoreError, StoreNotFoundError
 from ngff_fn.records.snapshot import Version
 from tests.arrays_in_stores import Home, counted, spec

@@ -17,7 +17,7 @@ from toolz import partition_all
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.pages import that_may_hold
+from ngff_fn.effects.objects.pages import that_may_hold
 from tests.objects import Counting, door
 
 NAMES = ["A", "B", "1", "10", "2", "labels", "-x", "a b", "é", "~"]

@@ -21,9 +21,9 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ngff_fn.effects.evaluate import evaluated
-from ngff_fn.effects.pixels import stage_pixels
-from ngff_fn.effects.units import units
+from ngff_fn.effects.pixels.evaluate import evaluated
+from ngff_fn.effects.pixels.pixels import stage_pixels
+from ngff_fn.effects.pixels.units import units
 from ngff_fn.errors import ConflictError, InvalidValueError, StoreError, StoreExistsError
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.pixels import METHODS, Pixels, Region, downsample, fill, given, mosaic, select, whole

@@ -12,7 +12,7 @@ import pytest
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import files_below

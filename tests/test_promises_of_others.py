@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import publish, recover
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.record import RECORDS, Move, Record, as_bytes, standing
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.transaction import publish, recover
 from tests.bench.changes import Change, Flush, FlushAll
 from tests.bench.commits import named
 from tests.bench.judge import Trial, trial_of

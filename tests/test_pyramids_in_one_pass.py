@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from zarr.storage import MemoryStore
 
 import ngff_fn as nf
-from ngff_fn.effects.chains import Job, Stage, stage_all
-from ngff_fn.effects.units import units
+from ngff_fn.effects.pixels.chains import Job, Stage, stage_all
+from ngff_fn.effects.pixels.units import units
 from ngff_fn.errors import ConflictError, InvalidValueError, StoreError
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.image import Image

@@ -14,7 +14,7 @@ import ngff_fn as nf
 from ngff_fn import codecs
 from ngff_fn import curried as c
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.stores import Address
 from ngff_fn.plan.diff import moved_path
 from tests.crashes import files_below, names_in

@@ -19,9 +19,9 @@ from zarr.storage import LocalStore, MemoryStore
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import Bench
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.record import DRAFT, RECORDS, STAGE, WORKSHOP
-from ngff_fn.effects.transaction import Bench
 from tests.crashes import Trial, files_below, killed_at, names_in, scenarios, state, trial_of
 
 NOTHING = nf.Recovered()

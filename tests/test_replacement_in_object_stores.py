@@ -18,10 +18,10 @@ from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
-from ngff_fn.effects import claims, fences, leases
-from ngff_fn.effects.fenced import State, fence
-from ngff_fn.effects.leases import Lease
-from ngff_fn.effects.object_files import ObjectFiles
+from ngff_fn.effects.objects import claims, fences, leases
+from ngff_fn.effects.objects.fenced import State, fence
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.leases import Lease
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.objects import IDENTITY, Careless, Counting, Death, Dying, contents, copied, door, keys_of

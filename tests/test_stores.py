@@ -17,7 +17,7 @@ import zarr
 from zarr.storage import LocalStore, LoggingStore, MemoryStore, StorePath, ZipStore
 
 from ngff_fn.effects.address import address_of, files_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.memory import Memory, MemoryFiles, memory_of
 from ngff_fn.effects.stores import Files
 from ngff_fn.errors import StoreError, StoreExistsError, UnsupportedError, WrongTypeError

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from ngff_fn import errors
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import recover
+from ngff_fn.effects.local.files import LocalFiles
+from ngff_fn.effects.pixels.running import run_elsewhere
+from ngff_fn.effects.pixels.stored import StoredArrays
+from ngff_fn.effects.pixels.tasks import CopyUnit, Target, WriteUnit
 from ngff_fn.effects.record import STAGE
-from ngff_fn.effects.running import run_elsewhere
-from ngff_fn.effects.stored import StoredArrays
-from ngff_fn.effects.tasks import CopyUnit, Target, WriteUnit
-from ngff_fn.effects.transaction import recover
 from ngff_fn.errors import NgffError, Problem, StoreError
 from ngff_fn.records.pixels import downsample, given
 from ngff_fn.records.snapshot import Version

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.lazy import LazyArray
+from ngff_fn.effects.access.lazy import LazyArray
 from tests.arrays_in_stores import Home, counted, publish_new_pixels, spec
 from tests.small_images import AXES, DTYPES, arrays
 
@@ -99,7 +99,7 @@ def test_a_commit_that_is_not_carried_out_yet_is_seen_done(home: Home) -> None:
 def test_a_change_while_it_is_read_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nf.create(tmp_path / "s.zarr", nf.image_from(counted((4, 4)), axes="yx"), version="0.5")
     array = nf.to_dask(tmp_path / "s.zarr", "0")
-    from ngff_fn.effects.stored import StoredArrays
+    from ngff_fn.effects.pixels.stored import StoredArrays
 
     read = StoredArrays.read
 

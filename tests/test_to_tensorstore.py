@@ -15,7 +15,7 @@ import zarr
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.transaction import recover
+from ngff_fn.effects.commits.transaction import recover
 from tests.arrays_in_stores import Home, counted, publish_new_pixels, spec
 
 tensorstore: Any = pytest.importorskip("tensorstore")

@@ -200,7 +200,7 @@ def test_real_images_are_labelled_and_come_back(path: str, conformance: Path) ->
 
 
 def engine() -> Any:
-    from ngff_fn.effects.xarray_engine import NgffFnBackendEntrypoint
+    from ngff_fn.effects.access.xarray_engine import NgffFnBackendEntrypoint
 
     return NgffFnBackendEntrypoint
 

@@ -20,8 +20,8 @@ import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.cli import main
 from ngff_fn.codecs import decode_array
-from ngff_fn.effects.chunks import crc32c
-from ngff_fn.effects.torn import fault, form_of
+from ngff_fn.effects.pixels.chunks import crc32c
+from ngff_fn.effects.pixels.torn import fault, form_of
 
 PIXELS = (np.arange(32 * 32, dtype="uint16").reshape(32, 32) % 1000) + 1
 REGIONS: list[Any] = [np.s_[...], *(np.s_[i : i + 4, j : j + 4] for i in (0, 12) for j in (0, 12))]

@@ -20,10 +20,10 @@ from attrs import evolve
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits.transaction import carry_out_directly, publish
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.record import RECORDS, STAGE, Exchange, Move, Put, Record, as_bytes
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.transaction import carry_out_directly, publish
 from ngff_fn.frozen_json import FrozenMap
 from tests.crashes import Counter, door, files_below, killed_at
 
@@ -267,9 +267,9 @@ def test_an_exchange_by_renames_is_taken_up_wherever_it_was_left(renames: int, t
     for old, new in ((target, aside), (staged, target), (aside, staged))[:left]:
         (tmp_path / old).rename(tmp_path / new)
     del record
+    from ngff_fn.effects.commits.transaction import recover
+    from ngff_fn.effects.reading.view import View
     from ngff_fn.effects.record import standing
-    from ngff_fn.effects.transaction import recover
-    from ngff_fn.effects.view import View
 
     assert View(files, standing(files)).read("0/zarr.json") == b"new"
     recover(files, durable=False)

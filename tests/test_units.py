@@ -11,9 +11,9 @@ from attrs import evolve
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from ngff_fn.effects.excerpt import shelves
-from ngff_fn.effects.pixels import changed_boxes
-from ngff_fn.effects.units import present_units, unit_key, unit_region, units
+from ngff_fn.effects.pixels.excerpt import shelves
+from ngff_fn.effects.pixels.pixels import changed_boxes
+from ngff_fn.effects.pixels.units import present_units, unit_key, unit_region, units
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.pixels import (
     Pixels,

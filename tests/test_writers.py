@@ -16,7 +16,7 @@ from zarr.storage import MemoryStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.record import RECORDS
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version

@@ -22,7 +22,7 @@ from zarr.storage import StorePath, ZipStore
 
 import ngff_fn as nf
 from ngff_fn import curried as c
-from ngff_fn.effects.lazy import LazyArray
+from ngff_fn.effects.access.lazy import LazyArray
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.consolidation import HOLDERS, consolidate
 from tests.plate_crashes import small_plate
@@ -160,8 +160,8 @@ def test_an_archive_is_read_by_many_threads_at_once(archive: Path) -> None:
 
 
 def test_a_part_of_a_member_is_read_without_the_rest(quick_path: Path) -> None:
-    from ngff_fn.effects.zip_archive import Archive
-    from ngff_fn.effects.zip_files import ZipFiles
+    from ngff_fn.effects.zips.archive import Archive
+    from ngff_fn.effects.zips.files import ZipFiles
 
     class Counting(Archive):
         """Counts what is read."""
@@ -398,9 +398,9 @@ def test_a_link_to_an_archive_stays_one(archive: Path, quick_path: Path) -> None
 
 
 def test_a_zipped_directory_with_a_standing_record_is_read_and_rolled_forward(quick_path: Path) -> None:
-    from ngff_fn.effects.local import LocalFiles
+    from ngff_fn.effects.commits.transaction import publish
+    from ngff_fn.effects.local.files import LocalFiles
     from ngff_fn.effects.record import Put
-    from ngff_fn.effects.transaction import publish
 
     store = quick_path / "store.zarr"
     nf.create(store, small_image(), version="0.5")

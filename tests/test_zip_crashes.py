@@ -22,7 +22,7 @@ from zarr.storage import ZipStore
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.zip_files import ZipFiles
+from ngff_fn.effects.zips.files import ZipFiles
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.crashes import Counter, Scenario, Stopping, names_in, scenarios, state
 from tests.plate_crashes import small_plate

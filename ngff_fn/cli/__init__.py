@@ -18,8 +18,8 @@ from attrs import asdict
 import ngff_fn as nf
 from ngff_fn import curried as c
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.interrupted import interrupted
-from ngff_fn.effects.progress import can_show_bar
+from ngff_fn.effects.commits.interrupted import interrupted
+from ngff_fn.effects.pixels.progress import can_show_bar
 from ngff_fn.errors import counted
 from ngff_fn.records.pixels import METHODS
 from ngff_fn.views.info import format_info, info

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.icechunk.files import RepositoryFiles, files_of_branch, files_of_session
+from ngff_fn.effects.icechunk.repositories import SCHEME, RepositoryPath, refuse_old, revision_of
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.outermost import GROUP_DOCUMENTS, LISTS, Sought, all_above, outermost, says
-from ngff_fn.effects.repositories import SCHEME, RepositoryPath, refuse_old, revision_of
-from ngff_fn.effects.repository_files import RepositoryFiles, files_of_branch, files_of_session
 from ngff_fn.effects.stores import MOST_DOCUMENT, Address, Files
 from ngff_fn.effects.urls import local_path
-from ngff_fn.effects.zip_files import SUFFIXES, ZipFiles, archive_in, is_archive
+from ngff_fn.effects.zips.files import SUFFIXES, ZipFiles, archive_in, is_archive
 from ngff_fn.errors import InvalidValueError, Problem, StoreError, UnsupportedError, WrongTypeError
 from ngff_fn.records.image import DEEPEST, Place
 from ngff_fn.records.paths import joined
 from ngff_fn.records.snapshot import Version
 
 if TYPE_CHECKING:
-    from ngff_fn.effects.object_files import ObjectFiles
-    from ngff_fn.effects.objects import Objects
+    from ngff_fn.effects.objects.files import ObjectFiles
+    from ngff_fn.effects.objects.objects import Objects
 
 _LATER = (
     "This version takes local directories, zip archives, object stores through obstore, file systems of fsspec, "
@@ -164,8 +164,8 @@ def files_of(identity: str) -> Files:
         revision = revision_of(identity)
         return RepositoryFiles(revision, revision.session())
     if is_remote(identity):
-        from ngff_fn.effects.identities import objects_at
-        from ngff_fn.effects.object_files import ObjectFiles
+        from ngff_fn.effects.objects.files import ObjectFiles
+        from ngff_fn.effects.objects.identities import objects_at
 
         return ObjectFiles(*objects_at(identity))
     if not identity:
@@ -206,7 +206,7 @@ def _zarr_address(store: Any, sought: Sought) -> Address:
         case _ if _kind(store) == "IcechunkStore":
             return evolve(_icechunk_address(store, sought), path=path)
         case _ if _kind(store) == "FsspecStore":
-            from ngff_fn.effects.fsspec_objects import fsspec_objects
+            from ngff_fn.effects.objects.fsspec import fsspec_objects
 
             objects, root = fsspec_objects(store.fs, str(store.path))
             return _object_address(objects, joined(root, path), read_only=read_only, sought=sought)
@@ -252,16 +252,16 @@ _OF_OBSTORE = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", 
 def _from_url(url: str) -> tuple[Objects, str]:
     """By obstore as far as it goes; what is left, and chains such as ``zip://…::``, is for fsspec."""
     if url.partition("://")[0].lower() in _OF_OBSTORE and "::" not in url:
-        from ngff_fn.effects.identities import objects_from
+        from ngff_fn.effects.objects.identities import objects_from
 
         return objects_from(url)
-    from ngff_fn.effects.fsspec_objects import fsspec_objects_from
+    from ngff_fn.effects.objects.fsspec import fsspec_objects_from
 
     return fsspec_objects_from(url)
 
 
 def _obstore_address(store: Any, path: str, *, read_only: bool, sought: Sought) -> Address:
-    from ngff_fn.effects.identities import objects_of
+    from ngff_fn.effects.objects.identities import objects_of
 
     if _kind(store) == "LocalStore":
         return _local_address(os.fspath(store.prefix or "/"), path, read_only=read_only, sought=sought)
@@ -270,7 +270,7 @@ def _obstore_address(store: Any, path: str, *, read_only: bool, sought: Sought) 
 
 
 def _object_address(objects: Objects, path: str, *, read_only: bool, sought: Sought) -> Address:
-    from ngff_fn.effects.object_files import ObjectFiles
+    from ngff_fn.effects.objects.files import ObjectFiles
 
     if path and any(name in ("", ".", "..") for name in path.split("/")):
         message = f"{path!r} is no path of an object store. Leave out ., .. and empty names."

@@ -12,8 +12,8 @@ from attrs import field, frozen
 from zarr.storage import ZipStore
 
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.zip_files import ZipFiles
-from ngff_fn.effects.zip_writing import in_order, write_archive
+from ngff_fn.effects.zips.files import ZipFiles
+from ngff_fn.effects.zips.writing import in_order, write_archive
 from tests.bench.changes import Change
 from tests.bench.stores import STORE, LocalKind, real, recording
 from tests.bench.tree import Tree, tree_in

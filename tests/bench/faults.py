@@ -10,23 +10,16 @@ from unittest.mock import patch
 
 from attrs import evolve
 
-from ngff_fn.effects import (
-    fenced,
-    fences,
-    moment,
-    object_creation,
-    staging,
-    transaction,
-    witness,
-    zip_commit,
-)
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits import moment, object_creation, staging, transaction, zip_commit
+from ngff_fn.effects.commits.transaction import carry_out
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles
-from ngff_fn.effects.objects import Objects
+from ngff_fn.effects.objects import fenced, fences
+from ngff_fn.effects.objects.objects import Objects
+from ngff_fn.effects.reading import witness
 from ngff_fn.effects.record import RECORDS, STAGE, Record
 from ngff_fn.effects.stores import Files
-from ngff_fn.effects.transaction import carry_out
-from ngff_fn.effects.zip_archive import Archive
+from ngff_fn.effects.zips.archive import Archive
 from ngff_fn.errors import Problem
 from ngff_fn.plan.operations import PutDocument
 from ngff_fn.records.paths import joined

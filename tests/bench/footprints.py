@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local.files import LocalFiles
 from tests.bench.replaced import Replacement, replaced
 from tests.bench.tree import ROOT, Tree
 

@@ -17,9 +17,9 @@ from obstore.store import MemoryStore
 from zarr.storage import ObjectStore, StorePath
 
 import ngff_fn as nf
-from ngff_fn.effects import identities
-from ngff_fn.effects.object_files import ObjectFiles
-from ngff_fn.effects.objects import _MARK, Objects
+from ngff_fn.effects.objects import identities
+from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.objects.objects import _MARK, Objects
 from ngff_fn.effects.stores import Address
 from tests.bench.changes import Change, FlushAll, Keys
 from tests.bench.stores import STORE

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ngff_fn import codecs
-from ngff_fn.effects import commit
+from ngff_fn.effects.commits import commit
 from ngff_fn.plan.diff import diff
 from tests.bench.replaced import Replacement
 

@@ -14,10 +14,12 @@ from attrs import evolve, field, frozen
 from zarr.storage import MemoryStore
 
 import ngff_fn as nf
-from ngff_fn.effects import commit, exclusive, witness
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.commits import commit
+from ngff_fn.effects.local import exclusive
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.memory import MemoryFiles, memory_of
+from ngff_fn.effects.reading import witness
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
 from tests.bench.remembered import REMEMBERED, edited

@@ -12,12 +12,12 @@ from attrs import field, frozen
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
-from ngff_fn.effects import system_calls
 from ngff_fn.effects.address import address_of
-from ngff_fn.effects.local import LocalFiles
+from ngff_fn.effects.local import system_calls
+from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.memory import Memory, MemoryFiles, Surroundings, memory_of
 from ngff_fn.effects.stores import Address
-from ngff_fn.effects.zip_writing import write_archive
+from ngff_fn.effects.zips.writing import write_archive
 from tests.bench.changes import (
     Change,
     Exchange,

@@ -1,0 +1,1 @@
+"""Directories of this machine: files, locks and flushes, one system call each."""

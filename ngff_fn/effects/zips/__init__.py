@@ -1,0 +1,1 @@
+"""Zip archives of one hierarchy each (RFC-9)."""
