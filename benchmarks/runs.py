@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import shutil
 import statistics
 import subprocess
@@ -57,13 +58,12 @@ def compare(
 ) -> dict[str, Found]:
     """All sides in turn: ``python -m MODULE --side SIDE LARGE SMALL OPTIONS``, on copies of two stores, if any.
 
-    Each round begins with another side: what a machine does after a pause is not always the same side's loss.
+    Each round in another order: what one side leaves behind, such as memory in small pieces, is not always the same
+    side's loss.
     """
     runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for turn in range(rounds):
-        order = list(runs.items())
-        first = turn % len(order)
-        for side, found in order[first:] + order[:first]:
+        for side, found in random.Random(turn).sample(list(runs.items()), len(runs)):
             with tempfile.TemporaryDirectory(dir=folder) as room:
                 places = [Path(room) / "large.zarr", Path(room) / "small.zarr"]
                 for source, copy in zip(stores, places, strict=False):
