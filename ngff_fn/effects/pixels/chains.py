@@ -22,6 +22,7 @@ from ngff_fn.effects.pixels.columns import (
     column_part,
     columns,
     cut,
+    thinned,
 )
 from ngff_fn.effects.pixels.excerpt import NOTHING, Staged, cost, excerpt
 from ngff_fn.effects.pixels.pixels import (
@@ -241,7 +242,10 @@ def _one_pass(stage: Stage, chain: Sequence[Job], shelf: _Shelf) -> _Pass | None
         if any(isinstance(leaf, Downsample) and leaf not in staged for _, leaf, _ in pieces(source)):
             return None  # it would be made again for each part
         unit = _unit_of(source, staged, first.array)
-    level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit)
+    factors = next(job.pixels.factors for job in below if isinstance(job.pixels, Downsample))
+    thin = thinned(unit, factors, below[0].array.itemsize)
+    section = thin if head is None and thin != unit and _has_sections(stage, source) else None
+    level_0 = _Level0(stage=stage, head=head, pixels=source, staged=staged, unit=unit, section=section)
     rungs = [_rung(stage, job, job.pixels) for job in below if isinstance(job.pixels, Downsample)]  # all of them
     for count in range(len(rungs), 0, -1):  # where units of all levels do not fit into the memory, those of some do
         one_pass = _Pass(level_0, rungs[:count])
@@ -252,13 +256,23 @@ def _one_pass(stage: Stage, chain: Sequence[Job], shelf: _Shelf) -> _Pass | None
 
 @frozen(kw_only=True, eq=False)
 class _Level0:
-    """What a pass goes over: where it is written (``head``), or what is read, and how much of it at a time."""
+    """What a pass goes over: where it is written (``head``), or what is read, and how much of it at a time.
+
+    ``section``: of large chunks, what is decoded at a time; None where that is all of them.
+    """
 
     stage: Stage
     head: Job | None
     pixels: Pixels
     staged: Staged
     unit: tuple[int, ...]
+    section: tuple[int, ...] | None
+
+
+def _has_sections(stage: Stage, source: Pixels) -> bool:
+    arrays = StoredArrays(stage.files)
+    parts = [leaf for _, leaf, _ in pieces(source)]
+    return all(isinstance(leaf, Stored) and arrays.has_sections(leaf) for leaf in parts)
 
 
 def _unit_of(source: Pixels, staged: Staged, array: ArraySpec) -> tuple[int, ...]:
@@ -293,10 +307,12 @@ class _Pass:
         limit = self.stage.limit // 8
         self.cut: Cut = cut(self.source.shape, level_0.unit, rungs, itemsize=size, least=least, limit=limit)
         self.rungs = rungs[: len(self.cut.footprints)]
-        self.part = column_part(level_0.unit, rungs[0])
+        self.part = level_0.section or column_part(level_0.unit, rungs[0])
         self.opened = sum(_unit_bytes(rung.target.array) for rung in self.rungs[self.cut.inside :])
         column = prod(map(min, self.cut.column, self.source.shape)) * size
         read = cost(self.source, self.part, size, self.staged)
+        if level_0.section is not None:
+            read = 2 * prod(self.part) * size  # as it is read, and decoded
         if leaves_process(self.stage.executor) and any(isinstance(leaf, Given) for leaf in leaves(self.source)):
             read += column  # which a task carries
         self.column = read + 2 * (column // prod(rungs[0].factors))

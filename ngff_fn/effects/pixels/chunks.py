@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import product
 from math import prod
 from operator import floordiv
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from attrs import frozen
@@ -22,18 +22,25 @@ from numpy.typing import NDArray
 
 from ngff_fn.effects.pixels.bounded import decoded, encoded_at_most, refuse_unholdable
 from ngff_fn.effects.pixels.scalars import scalar
+from ngff_fn.effects.pixels.sections import LEAST, Read, section, slab_of
 from ngff_fn.frozen_json import FrozenMap
 from ngff_fn.records.arrays import ArraySpec
+from ngff_fn.records.pixels import Region
 
 if TYPE_CHECKING:
     from numcodecs.abc import Codec
 
 Block: TypeAlias = NDArray[Any]
 Index: TypeAlias = tuple[int, ...]
-Read: TypeAlias = Callable[[int, int | None], bytes | None]
-"""Gives a part of one file, as ``Files.read`` does; None where there is no file."""
-ChunkAt: TypeAlias = Callable[[Index], Block]
-"""The pixels of one of the chunks in a file, by its place there."""
+
+
+class ChunkAt(Protocol):
+    """The chunks of a file."""
+
+    def __call__(self, place: Index, box: Region | None = None, /) -> Block:
+        """The pixels of one of them, by its place in the file, or of a box of it."""
+        ...
+
 
 _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 _ENDIANS: dict[object, Literal["<", ">"]] = {"little": "<", "big": ">"}
@@ -74,9 +81,44 @@ class ChunkCodec:
         """Bytes that an encoded chunk may have."""
         return encoded_at_most(len(self.codecs), self.nbytes)
 
-    def chunks_in(self, read: Read) -> ChunkAt:
-        """The chunks of a file by their place in it: there is one."""
-        return lambda _: self.decode(read(0, self.most + 1))
+    def chunks_in(self, read: Read, signature: Callable[[], object] | None = None) -> ChunkAt:
+        """The chunks of a file by their place in it: there is one.
+
+        ``signature`` says whether the file is the same as before; without it, boxes are cut from whole chunks.
+        """
+
+        def chunk_at(_: Index, box: Region | None = None) -> Block:
+            return self.box_of(read, box, signature)
+
+        return chunk_at
+
+    def box_of(self, read: Read, box: Region | None, signature: Callable[[], object] | None) -> Block:
+        """A box of a chunk; where it is a small part of a large chunk, the rest is not decoded if that can be."""
+        if box is not None and signature is not None:
+            before = signature()
+            part = self._section(read, box)
+            if part is not None and signature() == before:
+                return part
+        block = self.decode(read(0, self.most + 1))
+        return block if box is None else block[tuple(slice(*bounds) for bounds in box)]
+
+    def has_sections(self, read: Read) -> bool | None:
+        """Whether parts of a chunk are decoded without the rest of it; None where there is no chunk."""
+        if read(0, 1) is None:
+            return None
+        return section(read, self.codecs, self.nbytes, 0, self.stored.itemsize) is not None
+
+    def _section(self, read: Read, box: Region) -> Block | None:
+        slab = slab_of(box, self.chunks)
+        size = self.stored.itemsize
+        rest = self.nbytes - (slab.stop - slab.start) * size
+        if rest < max(LEAST, self.nbytes // 2):
+            return None
+        found = section(read, self.codecs, self.nbytes, slab.start * size, slab.stop * size)
+        if found is None:
+            return None
+        block = np.frombuffer(found, self.stored).reshape(slab.shape)[slab.inside]
+        return block.astype(self.dtype, copy=False)
 
     def decode(self, data: bytes | None) -> Block:
         """The pixels of a chunk, all of it, which must not be changed; those of one that is not there are fill value.
@@ -150,7 +192,7 @@ class ShardCodec:
         """Of the pixels."""
         return self.chunk.dtype
 
-    def chunks_in(self, read: Read) -> ChunkAt:
+    def chunks_in(self, read: Read, signature: Callable[[], object] | None = None) -> ChunkAt:
         """The chunks of a file by their place in it; its index is read here, once for all of them.
 
         Raises
@@ -162,23 +204,28 @@ class ShardCodec:
         refuse_unholdable(size, "the index of a shard")
         index = read(-size, None)
         if index is None:
-            return lambda _: self.chunk.decode(None)
+            return self.chunk.chunks_in(lambda _start, _stop: None)
         if len(index) != size or self.checksum(index[:-4]) != int.from_bytes(index[-4:], "little"):
             raise ValueError("the index of the shard is damaged")
 
-        def chunk_at(place: Index) -> Block:
+        def chunk_at(place: Index, box: Region | None = None) -> Block:
             where = 16 * int(np.ravel_multi_index(place, self.grid))
             offset = int.from_bytes(index[where : where + 8], "little")
             nbytes = int.from_bytes(index[where + 8 : where + 16], "little")
             if offset == nbytes == _NOWHERE:
-                return self.chunk.decode(None)
+                return self.chunk.box_of(lambda _start, _stop: None, box, None)
             if nbytes > self.chunk.most:
                 message = f"its shard says that it has {nbytes} bytes, and at most {self.chunk.most} may be"
                 raise ValueError(message)
-            data = read(offset, offset + nbytes)
-            if data is None or len(data) != nbytes:
-                raise ValueError("the shard ends before its chunk does")
-            return self.chunk.decode(data)
+
+            def part_of(start: int, stop: int | None) -> bytes | None:
+                end = nbytes if stop is None else min(stop, nbytes)
+                data = read(offset + start, offset + end)
+                if data is None or len(data) != end - start:
+                    raise ValueError("the shard ends before its chunk does")
+                return data
+
+            return self.chunk.box_of(part_of, box, signature)
 
         return chunk_at
 

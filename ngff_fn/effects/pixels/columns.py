@@ -28,6 +28,10 @@ COLUMN = 8 * 2**20
 """Bytes of level 0 up to which columns are made larger than they have to be: so small write units come in bunches."""
 
 
+SECTION = 16 * 2**20
+"""Bytes of a large chunk that are decoded at a time, where it need not be all of it."""
+
+
 @frozen(kw_only=True, eq=False)
 class Rung:
     """A level that is made from the one above it, and where it is written."""
@@ -277,6 +281,20 @@ def columns(shape: Shape, cut: Cut) -> Iterator[Region]:
 def column_part(unit: Shape, rung: Rung) -> Shape:
     """What of a column is read at a time: whole units, and whole windows."""
     return tuple(map(lcm, unit, rung.factors))
+
+
+def thinned(unit: Shape, factors: Shape, itemsize: int) -> Shape:
+    """What of a large chunk is read at a time, where not all of it has to be: whole windows, in one piece.
+
+    >>> thinned((1, 64, 1024, 1024), (1, 2, 2, 2), itemsize=2)
+    (1, 8, 1024, 1024)
+    """
+    axis = next((axis for axis, size in enumerate(unit) if size > 1), 0)
+    size, rest = unit[axis], prod(unit[axis + 1 :]) * itemsize
+    while size * rest > SECTION and size % 2 == 0 and size // 2 % factors[axis] == 0:
+        size //= 2
+    is_whole = all(size % factor == 0 for size, factor in zip(unit, factors, strict=True))
+    return (*unit[:axis], size, *unit[axis + 1 :]) if is_whole else unit
 
 
 def boxes(box: Region, size: Shape) -> Iterator[Region]:

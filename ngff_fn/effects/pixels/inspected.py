@@ -12,7 +12,7 @@ import numpy as np
 from attrs import frozen
 
 from ngff_fn.effects.pixels.bounded import decoded, encoded_at_most, refuse_more, refuse_unholdable
-from ngff_fn.effects.pixels.chunks import Read
+from ngff_fn.effects.pixels.sections import Read
 from ngff_fn.effects.pixels.torn import Index, form_of
 from ngff_fn.frozen_json import FrozenMap, thaw
 from ngff_fn.records.arrays import ArraySpec

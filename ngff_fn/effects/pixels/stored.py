@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from math import prod
 from operator import floordiv, mod
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from ngff_fn.codecs import token
 from ngff_fn.effects.address import files_of
 from ngff_fn.effects.pixels.bounded import refuse_unholdable
-from ngff_fn.effects.pixels.chunks import ChunkAt, Index, UnitCodec, unit_codec
+from ngff_fn.effects.pixels.chunks import ChunkAt, ChunkCodec, Index, UnitCodec, unit_codec
 from ngff_fn.effects.pixels.torn import CURE, TornError, fault, form_of, torn, with_region
 from ngff_fn.effects.pixels.units import places, unit_region, units
 from ngff_fn.effects.reading.witness import Witness
@@ -27,7 +28,7 @@ from ngff_fn.effects.threads import WORKERS, for_each, results_of
 from ngff_fn.errors import ConflictError, NgffError, Problem, StoreError, refuse
 from ngff_fn.records.arrays import ArraySpec
 from ngff_fn.records.paths import joined
-from ngff_fn.records.pixels import Region, Stored, extent, intersection, is_empty, shifted
+from ngff_fn.records.pixels import Region, Stored, extent, intersection, is_empty, shifted, whole
 from ngff_fn.records.snapshot import ARRAY_DOCUMENTS
 
 if TYPE_CHECKING:
@@ -128,6 +129,14 @@ class StoredArrays:
                 self._writable[path] = zarr_array(stage, path, documents, read_only=False)
             return self._writable[path]
 
+    def has_sections(self, stored: Stored) -> bool:
+        """Whether parts of its chunks are decoded without the rest, as the first chunk says that is there."""
+        opened, codec = self.opened(stored), unit_codec(stored.array)
+        if not isinstance(codec, ChunkCodec) or opened.files.at_once > 1:
+            return False
+        found = (codec.has_sections(partial(opened.files.read, opened.key(index))) for index in _first(stored.array))
+        return next((answer for answer in found if answer is not None), False)
+
     def check(self, stored: Iterable[Stored]) -> None:
         """Raise where an array is not, or may not have been all the time, the one that was meant.
 
@@ -171,6 +180,10 @@ def _read(opened: Opened, array: ArraySpec, region: Region, few: int = 0) -> NDA
     return _Excerpt(opened, array, region, codec).read(few)
 
 
+def _first(array: ArraySpec) -> Iterator[Index]:
+    return islice(units(array, [whole(array.shape)]), 64)
+
+
 _FEW = 8
 """So many chunks a task decodes one after the other: there are other tasks at the same time."""
 
@@ -211,16 +224,21 @@ class _Excerpt:
         """What a chunk has of the region."""
         box = tuple((at * size, (at + 1) * size) for at, size in zip(index, self.array.chunks, strict=True))
         part = intersection(box, self.region)
-        return part, self._chunk(index)[_inside(part, box)]
+        chunk_at, place = self._chunk_at(index)
+        inside = None if part == box else shifted(part, [start for start, _ in box], -1)
+        return part, chunk_at(place, inside)
 
-    def _chunk(self, index: Index) -> NDArray[Any]:
-        unit = tuple(map(floordiv, index, self.shard))
+    def _chunk_at(self, index: Index) -> tuple[ChunkAt, Index]:
+        """What gives the chunks of a file, and the place of one in it."""
+        unit, place = tuple(map(floordiv, index, self.shard)), tuple(map(mod, index, self.shard))
         chunk_at = self.shards.get(unit)
         if chunk_at is None:
-            chunk_at = self.codec.chunks_in(partial(self.opened.files.read, self.opened.key(unit)))
+            files, key = self.opened.files, self.opened.key(unit)
+            signature = None if files.at_once > 1 else partial(files.signature, key)  # from afar, one request is best
+            chunk_at = self.codec.chunks_in(partial(files.read, key), signature)
             if self.array.shards is not None:
                 self.shards[unit] = chunk_at
-        return chunk_at(tuple(map(mod, index, self.shard)))
+        return chunk_at, place
 
 
 def _inside(box: Region, region: Region) -> tuple[slice, ...]:
