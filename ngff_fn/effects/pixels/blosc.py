@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numcodecs.abc import Codec
     from numpy.typing import NDArray
 
-_HEADER = Struct("<BBBBIII")
+HEADER = Struct("<BBBBIII")
 """Version of the format, that of the codec, flags, typesize, nbytes, blocksize, cbytes (Blosc chunk format)."""
 
 PAYS = 800 * 10**6
@@ -44,7 +44,7 @@ class Decoder:
         Exception
             Whatever either of them raises; ValueError where the chunk is cut off, which numcodecs does not see.
         """
-        if codec.codec_id == "blosc" and len(data) >= _HEADER.size and _HEADER.unpack_from(data)[-1] > len(data):
+        if codec.codec_id == "blosc" and len(data) >= HEADER.size and HEADER.unpack_from(data)[-1] > len(data):
             raise ValueError("the chunk is cut off")
         out = _room(data) if codec.codec_id == "blosc" else None
         if codec.codec_id != "blosc" or codec.cname != "zstd":
@@ -71,17 +71,17 @@ class Decoder:
 
 def _room(data: bytes) -> NDArray[np.uint8] | None:
     """Where a large chunk is decoded to: NumPy's memory comes in large pages, bytes' would come page by page."""
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         return None
-    nbytes = _HEADER.unpack_from(data)[4]
+    nbytes = HEADER.unpack_from(data)[4]
     return np.empty(nbytes, np.uint8) if nbytes >= LARGE else None
 
 
 def _is_sound(data: bytes) -> bool:
     """Whether a header is one that numcodecs takes; blosc2 knows other formats too, and looks less closely."""
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         return False
-    version, codec, _, _, nbytes, blocksize, cbytes = _HEADER.unpack_from(data)
+    version, codec, _, _, nbytes, blocksize, cbytes = HEADER.unpack_from(data)
     return (version, codec) == (2, 1) and 0 < blocksize <= nbytes and cbytes == len(data)
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from math import prod
-from struct import Struct
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from attrs import frozen
 
+from ngff_fn.effects.pixels.blosc import HEADER
 from ngff_fn.effects.pixels.bounded import decoded
 from ngff_fn.records.pixels import Region, extent
 
@@ -27,8 +27,6 @@ Read: TypeAlias = Callable[[int, int | None], bytes | None]
 LEAST = 2**20
 """Bytes that need not be decoded so that it is worth looking where the others are."""
 
-_HEADER = Struct("<BBBBIII")
-"""Version of the format, that of the codec, flags, typesize, nbytes, blocksize, cbytes (Blosc chunk format)."""
 _VERSION, _COPIED = 2, 0x2
 _GUESS = 2**14
 """Bytes in which mostly lies where the blocks begin."""
@@ -102,33 +100,33 @@ def section(read: Read, codecs: tuple[Codec, ...], nbytes: int, start: int, stop
 
 def _of_blosc(read: Read, codec: Codec, nbytes: int, start: int, stop: int) -> memoryview | None:
     head = read(0, _GUESS)
-    if head is None or len(head) < _HEADER.size:
+    if head is None or len(head) < HEADER.size:
         return None
-    version, form, flags, typesize, said, blocksize, cbytes = _HEADER.unpack_from(head)
+    version, form, flags, typesize, said, blocksize, cbytes = HEADER.unpack_from(head)
     if version != _VERSION or said != nbytes or not 0 < blocksize < nbytes:
         return None
     if flags & _COPIED:
-        data = _exactly(read, _HEADER.size + start, _HEADER.size + stop)
+        data = _exactly(read, HEADER.size + start, HEADER.size + stop)
         return None if data is None else memoryview(data)
     count = -(-nbytes // blocksize)
-    if _HEADER.size + 4 * count > cbytes:
+    if HEADER.size + 4 * count > cbytes:
         return None
-    if _HEADER.size + 4 * count > len(head):
-        head = _exactly(read, 0, _HEADER.size + 4 * count) or b""
-    starts = np.frombuffer(head, "<u4", count, _HEADER.size).astype(np.int64)
+    if HEADER.size + 4 * count > len(head):
+        head = _exactly(read, 0, HEADER.size + 4 * count) or b""
+    starts = np.frombuffer(head, "<u4", count, HEADER.size).astype(np.int64)
     first, last = start // blocksize, -(-stop // blocksize)
     if last == count:  # a shorter one at the end says how long it is by those before it
         first = min(first, max(0, count - 2))
     begin, end = _place_of(starts, first, last, cbytes)
-    if not _HEADER.size + 4 * count <= begin < end <= cbytes:
+    if not HEADER.size + 4 * count <= begin < end <= cbytes:
         return None
     data = _exactly(read, begin, end)
     if data is None:
         return None
-    before = _HEADER.size + 4 * (last - first)
+    before = HEADER.size + 4 * (last - first)
     size = min(last * blocksize, nbytes) - first * blocksize
     blocks = (starts[first:last] + (before - begin)).astype("<u4").tobytes()
-    header = _HEADER.pack(version, form, flags, typesize, size, blocksize, before + len(data))
+    header = HEADER.pack(version, form, flags, typesize, size, blocksize, before + len(data))
     made = memoryview(decoded(codec, b"".join([header, blocks, data]), size)).cast("B")
     return made[start - first * blocksize : stop - first * blocksize] if made.nbytes == size else None
 
