@@ -90,7 +90,8 @@ def section(read: Read, codecs: tuple[Codec, ...], nbytes: int, start: int, stop
     array([4500, 4501, 4502, 4503], dtype=uint16)
     """
     if not codecs:
-        return _exactly(read, start, stop)
+        is_whole = len(read(nbytes - 1, nbytes + 1) or b"") == 1
+        return _exactly(read, start, stop) if is_whole else None
     if len(codecs) > 1 or codecs[0].codec_id != "blosc":
         return None
     with suppress(Exception):  # whatever a codec raises, it raises again of the whole chunk
@@ -104,6 +105,8 @@ def _of_blosc(read: Read, codec: Codec, nbytes: int, start: int, stop: int) -> m
         return None
     version, form, flags, typesize, said, blocksize, cbytes = HEADER.unpack_from(head)
     if version != _VERSION or said != nbytes or not 0 < blocksize < nbytes:
+        return None
+    if _exactly(read, cbytes - 1, cbytes) is None:  # cut off, though perhaps not here
         return None
     if flags & _COPIED:
         data = _exactly(read, HEADER.size + start, HEADER.size + stop)
