@@ -47,6 +47,17 @@ def test_what_is_not_there_offers_only_what_there_is(tmp_path: Path) -> None:
         nf.update(tmp_path / "no.zarr", c.set_scale(y=2.0))
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("path", "said"), [("C/1/0", "plate.zarr there is A, B"), ("A/1/7", "A/1 there is 0")])
+def test_what_a_plate_has_is_said_where_a_position_is_not_there(
+    path: str, said: str, version: Version, tmp_path: Path
+) -> None:
+    image = nf.image_from(np.zeros((4, 4), "uint8"), axes="yx")
+    nf.create(tmp_path / "plate.zarr", nf.plate_from_positions({"A/1/0": image, "B/2/0": image}), version=version)
+    with pytest.raises(nf.StoreNotFoundError, match=rf"no such store\. In .*{said}\. Name what is there"):
+        nf.open_ome_zarr(tmp_path / "plate.zarr" / path)
+
+
 @pytest.mark.parametrize("given", [None, ("cells.zarr",), 3])
 def test_what_is_no_store_is_told_what_is_one(given: object) -> None:
     with pytest.raises(nf.WrongTypeError, match="a path, a URL, a store of obstore, or one of Zarr"):

@@ -16,6 +16,7 @@ from ngff_fn.effects.icechunk.repositories import A_REPOSITORY, is_repository
 from ngff_fn.effects.local.files import LocalFiles
 from ngff_fn.effects.objects.claims import unfinished
 from ngff_fn.effects.objects.files import ObjectFiles
+from ngff_fn.effects.outermost import all_above
 from ngff_fn.effects.reading.hierarchy import Hierarchy, checked_select
 from ngff_fn.effects.reading.replacing import check_replaceable, refuse_repository
 from ngff_fn.effects.reading.witness import Witness, consistently, with_records
@@ -218,10 +219,26 @@ def _refuse_no_group(witness: Witness, address: Address) -> None:
         groups = [path for path in inner if any(witness.read(joined(path, key)) for key in ("zarr.json", ".zgroup"))]
         cure = f"Open {joined(address.files.identity, groups[0])}." if groups else "Open the folder that has one."
         raise StoreNotFoundError(Problem(_where(address), f"{message} {cure}"))
-    message = "there is no such store. Create one with create()."
-    if _where(address).startswith(("http://", "https://")):
+    if _where(address).startswith(("http://", "https://")):  # where nothing can be listed
         message = "there is no such store, or no right to read it. See whether the URL is the right one."
+    else:
+        message = f"there is no such store. {_there_instead(witness, address)}"
     raise StoreNotFoundError(Problem(_where(address), message))
+
+
+def _there_instead(witness: Witness, address: Address) -> str:
+    """What the first group above it has, where there is one: so it may have been named wrongly."""
+    for above in all_above(address.path):
+        if any(witness.read(joined(above, key)) is not None for key in ("zarr.json", ".zgroup")):
+            there = sorted(name for name, is_folder in witness.names(above) if is_folder and not name.startswith("__"))
+            some = [*there[:_SOME], "…"] if len(there) > _SOME else there
+            where = joined(address.files.identity, above)
+            return f"In {where} there is {', '.join(some) or 'nothing'}. Name what is there, or create it."
+    return "Create one with create()."
+
+
+_SOME = 12
+"""Names that are listed at most."""
 
 
 def refuse_file(files: Files, location: str) -> None:
