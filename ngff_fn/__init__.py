@@ -95,10 +95,9 @@ if TYPE_CHECKING:
     from ngff_fn.effects.commits.recovery import (
         Recovered as Recovered,
         RolledForward as RolledForward,
-        Vacuumed as Vacuumed,
         recover as recover,
-        vacuum as vacuum,
     )
+    from ngff_fn.effects.commits.vacuum import Vacuumed as Vacuumed, vacuum as vacuum
     from ngff_fn.effects.icechunk.repositories import RepositoryPath as RepositoryPath
     from ngff_fn.effects.access.torn_files import torn_files as torn_files
     from ngff_fn.effects.access.xarrays import to_xarray as to_xarray
@@ -220,7 +219,8 @@ _NAMES = {
     "effects.pixels.evaluate": "evaluate",
     "effects.access.groups": "children open_group",
     "effects.reading.read": "open_ome_zarr",
-    "effects.commits.recovery": "Recovered RolledForward Vacuumed recover vacuum",
+    "effects.commits.recovery": "Recovered RolledForward recover",
+    "effects.commits.vacuum": "Vacuumed vacuum",
     "effects.icechunk.repositories": "RepositoryPath",
     "effects.access.torn_files": "torn_files",
     "effects.access.xarrays": "to_xarray",
