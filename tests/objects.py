@@ -178,3 +178,19 @@ class InTurns(Objects):
     def change(self, operation: Callable[..., T], *arguments: Any, **said: Any) -> T:
         self.turns.take(self.who)
         return super().change(operation, *arguments, **said)
+
+
+def overtaken_at(change_at: int, store: MemoryStore, act: Callable[[], Any]) -> Counting:
+    """A writer who stands still before one of his changes while another one acts."""
+
+    class Overtaken(Counting):
+        left = change_at
+        at_once = 1
+
+        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
+            self.left -= 1
+            if self.left == -1:
+                act()
+            return super().change(operation, *arguments, **said)
+
+    return Overtaken(store)

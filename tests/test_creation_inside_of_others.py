@@ -17,7 +17,7 @@ from ngff_fn.effects.objects import leases
 from ngff_fn.effects.objects.identities import objects_of
 from ngff_fn.effects.objects.objects import Objects
 from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.objects import Counting, Death, Dying, contents, copied, door, keys_of
+from tests.objects import Death, Dying, contents, copied, door, keys_of, overtaken_at
 
 
 def an_image(value: int) -> nf.Image:
@@ -67,22 +67,6 @@ def in_a_hurry(store: MemoryStore) -> Any:
     return evolve(as_another(store), patience=0.05)
 
 
-def overtaken(store: MemoryStore, before: int, act: Callable[[], None]) -> Counting:
-    """Somebody else acts before one of the changes."""
-
-    class Overtaken(Counting):
-        left = before
-        at_once = 1
-
-        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
-            self.left -= 1
-            if self.left == -1:
-                act()
-            return super().change(operation, *arguments, **said)
-
-    return Overtaken(store)
-
-
 def images_in(store: MemoryStore) -> dict[str, list[int]]:
     """All images that are there, listed in the plate or not, each with the values of its pixels."""
     keys = {*keys_of(store)}
@@ -113,7 +97,7 @@ def test_what_was_created_while_another_is_at_work_is_there_whole_or_went_with_t
         created.append(True)
         nf.create(as_another(store, INSIDE), NEW, version=version)
 
-    way(as_another(store, objects=overtaken(store, before, create)), version)
+    way(as_another(store, objects=overtaken_at(before, store, create)), version)
     if created:
         assert images_in(store) in one_after_the_other(version, way)
 
@@ -132,7 +116,7 @@ def test_where_somebody_just_creates_something_nothing_is_moved_or_goes(
             way(in_a_hurry(store), version)
         refused.append(str(conflict.value))
 
-    nf.create(as_another(store, INSIDE, overtaken(store, before, act)), NEW, version=version)
+    nf.create(as_another(store, INSIDE, overtaken_at(before, store, act)), NEW, version=version)
     assert f"{INSIDE}: another writer creates it just now, or has died" in refused[0]
     assert "vacuum(store, older_than=3600)" in refused[0]
     assert images_in(store) == {"A/1/0": [1], "B/1/0": [2], INSIDE: [3]}

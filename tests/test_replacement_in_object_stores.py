@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, product
 from typing import Any
@@ -24,7 +23,7 @@ from ngff_fn.effects.objects.files import ObjectFiles
 from ngff_fn.effects.objects.leases import Lease
 from ngff_fn.effects.stores import Address
 from ngff_fn.records.snapshot import VERSIONS, Version
-from tests.objects import IDENTITY, Careless, Counting, Death, Dying, contents, copied, door, keys_of
+from tests.objects import IDENTITY, Careless, Counting, Death, Dying, contents, copied, door, keys_of, overtaken_at
 
 REPLACING: dict[str, Any] = {"overwrite": True, "disable_path_checking": True}
 
@@ -40,22 +39,6 @@ def with_labels(name: str) -> nf.Image:
 
 def with_more(image: Any) -> nf.Image:
     return nf.add_label(image, "more", np.ones(image.levels[0].array.shape[1:], "uint8"))
-
-
-def overtaken_at(change_at: int, store: MemoryStore, act: Callable[[], Any]) -> Counting:
-    """A writer who stands still before one of his changes while another one acts."""
-
-    class Overtaken(Counting):
-        left = change_at
-        at_once = 1
-
-        def change(self, operation: Any, *arguments: Any, **said: Any) -> Any:
-            self.left -= 1
-            if self.left == -1:
-                act()
-            return super().change(operation, *arguments, **said)
-
-    return Overtaken(store)
 
 
 ROOTS: dict[str, Any] = {
